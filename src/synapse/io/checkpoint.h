@@ -1,0 +1,75 @@
+// A Checkpoint is what a GGUF file, a Hugging Face folder or a flash image gives: named tensors and
+// metadata under GGUF's names, whatever the source called them. All views: the mapped bytes and the
+// arena it was made in must outlive it.
+#pragma once
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "synapse/base/arena.h"
+#include "synapse/base/status.h"
+#include "synapse/tensor/tensor.h"
+
+namespace synapse {
+
+enum class MetaType : uint8_t {  // GGUF's numbers
+  u8, i8, u16, i16, u32, i32, f32, boolean, string, array, u64, i64, f64
+};
+
+// One metadata value. Integers are widened; an array keeps its elements as in a GGUF file.
+struct MetaValue {
+  MetaType type = MetaType::u32;
+  MetaType element = MetaType::u32;  // of an array
+  uint64_t u = 0;                    // unsigned integers, boolean
+  int64_t i = 0;                     // signed integers
+  double f = 0;                      // floats
+  std::string_view text;             // string
+  uint64_t count = 0;                // elements of an array
+  std::span<const uint8_t> bytes;    // of an array: little-endian numbers, or per string a u64 length and its bytes
+
+  bool is_integer() const;
+  std::optional<int64_t> as_int() const;     // any integer type that fits; booleans are not integers
+  std::optional<double> as_float() const;    // f32, f64 and integers
+  std::optional<bool> as_bool() const;
+  std::optional<std::string_view> as_text() const;
+};
+
+// Element `index` of an array of numbers. REQUIRES index < count and a number type.
+MetaValue meta_element(const MetaValue& array, uint64_t index);
+
+// Walks an array of strings front to back: for (StringWalk s(value); s.next(text);) ...
+class StringWalk {
+ public:
+  explicit StringWalk(const MetaValue& array) : at_(array.bytes), left_(array.count) {}
+  bool next(std::string_view& text);
+
+ private:
+  std::span<const uint8_t> at_;
+  uint64_t left_;
+};
+
+struct MetaEntry {
+  std::string_view key;
+  MetaValue value;
+};
+
+struct NamedTensor {
+  std::string_view name;
+  Tensor tensor;  // host address; dims outermost first (the reverse of GGUF's order)
+};
+
+struct Checkpoint {
+  std::string_view format;  // "GGUF v3", "safetensors"
+  std::span<const MetaEntry> metadata;
+  std::span<const NamedTensor> tensors;
+
+  const MetaValue* find(std::string_view key) const;  // null when absent
+  const Tensor* tensor(std::string_view name) const;
+  std::string_view architecture() const;              // general.architecture, "" when absent
+
+  // "qwen3.embedding_length" for "{arch}.embedding_length": a leading {arch} is the architecture.
+  Result<int64_t> require_int(std::string_view key) const;
+  Result<std::string_view> require_text(std::string_view key) const;
+};
+
+}  // namespace synapse

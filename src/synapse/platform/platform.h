@@ -1,0 +1,56 @@
+// What a target must provide. One file per target defines these; the build links one of them
+// (posix.cc, wasm.cc, rv32.cc; threads.cc or serial.cc). `panic` of base/status.h too.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "synapse/base/status.h"
+
+namespace synapse::platform {
+
+void log_line(std::string_view text);  // diagnostics of test programs; the engine itself never prints
+double seconds();                      // monotonic
+
+// A read-only view of a whole file, unmapped when it goes.
+class MappedFile {
+ public:
+  MappedFile() = default;
+  MappedFile(MappedFile&& other) noexcept : bytes_(other.bytes_) { other.bytes_ = {}; }
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+  static Result<MappedFile> open(const char* path);  // regular files only; the message names the path
+  std::span<const uint8_t> bytes() const { return bytes_; }
+  void release(std::span<const uint8_t> part) const;  // its pages may leave memory; they come back when read
+
+ private:
+  std::span<const uint8_t> bytes_;
+};
+
+// Address space that becomes memory page by page as it is touched (zeroed), given back when it goes.
+class Reservation {
+ public:
+  Reservation() = default;
+  Reservation(Reservation&& other) noexcept : bytes_(other.bytes_) { other.bytes_ = {}; }
+  Reservation& operator=(Reservation&& other) noexcept;
+  ~Reservation();
+  static Result<Reservation> make(size_t bytes);
+  std::span<uint8_t> bytes() const { return bytes_; }
+
+ private:
+  std::span<uint8_t> bytes_;
+};
+
+// Memory and processors as the system grants them to this process.
+struct Resources {
+  size_t memory_total = 0;      // bytes; the least of RAM and the cgroup's limit
+  size_t memory_available = 0;  // what could be taken now, cgroup included
+  size_t resident = 0;          // of this process now
+  int32_t affinity_cpus = 1;    // logical processors in the affinity mask
+  int32_t physical_cores = 1;   // of those, distinct cores
+  double cpu_quota = 0;         // cgroup quota in processors; 0: none
+  int32_t default_threads = 1;  // physical cores inside the mask, at most the quota rounded up, at least 1
+};
+Resources resources();
+
+}  // namespace synapse::platform

@@ -1,0 +1,34 @@
+// Workers for one computation at a time. They spin for a short while after a task and then park, and
+// park at once when the machine is oversubscribed. threads.cc has them; serial.cc runs on the caller.
+#pragma once
+#include <cstdint>
+
+#include "synapse/base/status.h"
+
+namespace synapse::platform {
+
+class ThreadPool {
+ public:
+  // n_threads includes the caller: n_threads - 1 workers are started. REQUIRES 1 <= n_threads <= 256.
+  static Result<ThreadPool*> create(int32_t n_threads);
+  static void destroy(ThreadPool* pool);  // null is fine
+
+  int32_t size() const;
+
+  // Calls task(context, item, thread) once for every item in 0 .. n_items-1, on any thread
+  // (0 .. size()-1, 0 being the caller), and returns when all are done. Items are handed out in
+  // ascending order from a shared counter. Not reentrant; one caller at a time. Workers run in the default
+  // floating-point mode.
+  using Task = void (*)(void* context, int32_t item, int32_t thread);
+  void run(int32_t n_items, Task task, void* context);
+
+  template <typename F>
+  void for_each(int32_t n_items, F&& f) {
+    run(n_items, [](void* c, int32_t item, int32_t thread) { (*static_cast<F*>(c))(item, thread); }, &f);
+  }
+
+ private:
+  ThreadPool() = default;
+};
+
+}  // namespace synapse::platform

@@ -1,0 +1,47 @@
+// What one call of the model works on: rows of several streams, and where each keeps its keys and
+// values. Lies below ops so that ops and devices can read it; nn/state.h fills it.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "synapse/base/dtype.h"
+
+namespace synapse {
+
+inline constexpr int32_t kPageRows = 64;   // positions in a page, and the tile of attention
+inline constexpr int32_t kKeyLanes = 16;   // keys stored side by side
+
+// 64 positions of one layer and one KV head. Unwritten rows are zero.
+//   k: d-major in groups of 16 keys: element (row, d) at ((row / 16) * D + d) * 16 + row % 16
+//   v: row-major: element (row, d) at row * D + d
+struct KvPage {
+  void* k = nullptr;
+  void* v = nullptr;
+  DType k_dtype = DType::f16;
+  DType v_dtype = DType::f16;
+  int32_t base = 0;                     // position of row 0
+  const int32_t* positions = nullptr;   // of each row; null: base + row
+  int32_t n_owners = 0;                 // streams that hold it; one that is shared is copied before a write
+};
+
+// One stream's pages. Page p of KV slot s (a layer's KV head) is pages[s * max_pages + p] and holds
+// positions 64 p ..; null where a window freed it.
+struct KvTable {
+  KvPage** pages = nullptr;
+  int32_t max_pages = 0;
+};
+
+// The rows of one stream in this call.
+struct Stream {
+  const KvTable* kv = nullptr;  // null: no state (training on whole sequences)
+  int32_t first_row = 0;        // in x
+  int32_t n_rows = 0;
+  int32_t position = 0;         // of its first row
+};
+
+struct Batch {
+  std::span<const Stream> streams;
+  int32_t n_rows = 0;  // of all streams: x is (n_rows, C)
+};
+
+}  // namespace synapse

@@ -1,0 +1,49 @@
+// One operation on given tensors, as a value: a device runs it, a recorder keeps it, a plan sizes it,
+// a test enumerates it.
+#pragma once
+#include <cstdint>
+#include <string_view>
+
+#include "synapse/tensor/batch.h"
+#include "synapse/tensor/tensor.h"
+
+namespace synapse {
+
+enum class Op : uint8_t {
+#define SYN_OP(name, group) name,
+#include "synapse/tensor/op.def"
+#undef SYN_OP
+  count
+};
+std::string_view op_name(Op op);
+
+enum class Act : uint8_t { none, silu, gelu, gelu_tanh, relu };
+enum class Norm : uint8_t { rms, layer };
+enum class Rope : uint8_t { half, interleaved };  // pairs (i, i + D/2), or (2i, 2i + 1)
+
+// Plain attributes; each op reads the few it names in ops/ops.h.
+struct Attrs {
+  float eps = 0;               // norm
+  float factor = 1;            // scale; attention: the scores' factor
+  Act act = Act::none;         // activate, gated_linears
+  Norm norm = Norm::rms;       // norm, norm_linears
+  Rope rope = Rope::half;      // rope
+  bool exact = true;           // linears: float weights summed in 16 lanes with two roundings
+  int32_t n_rot = 0;           // rope: leading dims of a head that rotate, even
+  int32_t kv_slot = 0;         // kv_append, attention: first KV slot of this layer
+  int32_t n_kv_heads = 0;      // attention
+  int32_t window = 0;          // attention: a query sees this many keys, itself included; 0: all
+  int32_t received_from = 0;   // attention: first row of the call whose probabilities count as received
+};
+
+struct OpCall {
+  static constexpr size_t kMaxIn = 12, kMaxOut = 4;
+  Op op = Op::count;
+  uint8_t n_in = 0, n_out = 0;
+  Tensor in[kMaxIn];   // an absent optional input is an empty Tensor
+  Tensor out[kMaxOut];
+  Attrs attrs;
+  const Batch* batch = nullptr;  // rope, kv_append, attention
+};
+
+}  // namespace synapse
