@@ -1,0 +1,100 @@
+// Text to token ids and back. Freestanding: everything lies in the arena it was built in, nothing is
+// allocated afterwards. Built from a TokenizerSpec, which GGUF metadata (tokenizer_gguf.cc) or a
+// Hugging Face tokenizer.json (import/tokenizer_json.cc) fills.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "synapse/base/arena.h"
+#include "synapse/io/checkpoint.h"
+
+namespace synapse {
+
+enum class TokenizerKind : uint8_t { none, byte_bpe, spm_bpe };  // GPT-2 style bytes; SentencePiece BPE with byte fallback
+enum class PreTokenizer : uint8_t { none, gpt2, llama3, qwen2 };
+enum class TokenType : uint8_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };  // GGUF's
+
+struct AddedToken {   // found in the text before anything else
+  int32_t id = 0;
+  std::string_view text;
+  bool special = false;     // control: hidden from text output, parsed only when asked
+  bool lstrip = false, rstrip = false, single_word = false, normalized = false;
+};
+
+struct TokenizerSpec {
+  TokenizerKind kind = TokenizerKind::none;
+  PreTokenizer pre = PreTokenizer::none;
+  bool nfc = false;
+  bool ignore_merges = false;       // a word that is a token needs no merging
+  bool add_space_prefix = false;    // spm: "Hello" is encoded as "▁Hello"
+  bool strip_space_prefix = false;  // and one leading space is dropped on decoding
+  bool space_prefix_every_segment = false;  // tokenizer.json: after each added token too; GGUF: only at the start
+  std::span<std::string_view> tokens;       // by id, as stored (byte-level ones in the GPT-2 alphabet)
+  std::span<float> scores;                  // by id; spm from GGUF; may be empty
+  std::span<TokenType> types;               // by id
+  std::span<std::string_view> merges;       // "left right", best first; empty for spm with scores
+  std::span<AddedToken> added;
+  std::span<int32_t> prefix, suffix;        // ids put around one sequence (BOS, EOS)
+  int32_t bos_id = -1, eos_id = -1, unk_id = -1, pad_id = -1;
+  std::span<int32_t> end_ids;               // every id that ends a generation, as this source knows them
+};
+
+// From GGUF's tokenizer.ggml.* keys. Views the checkpoint; tables in `arena`. kind is none when the
+// file has no tokenizer.
+Result<TokenizerSpec> tokenizer_spec(const Checkpoint& checkpoint, Arena& arena);
+
+struct EncodeOptions {
+  bool add_special = true;     // the template's prefix and suffix
+  bool parse_special = true;   // control tokens written in the text become their ids
+};
+
+class Tokenizer {
+ public:
+  // Copies what it needs into `arena`; the spec may go. Errors name the token and the rule it breaks.
+  static Result<Tokenizer*> build(const TokenizerSpec& spec, Arena& arena);
+  // What build takes from its arena for this spec, an upper bound within 10 %.
+  static size_t bytes(const TokenizerSpec& spec);
+
+  // Writes the ids of `text`. When `out` is too small nothing is lost: the error says how many ids
+  // there are. `scratch` holds working memory and is rewound; encode_scratch_bytes(text.size()) suffices.
+  Result<size_t> encode(std::string_view text, EncodeOptions options, std::span<int32_t> out, Arena& scratch) const;
+  size_t encode_scratch_bytes(size_t text_bytes) const;
+
+  int32_t vocab_size() const;
+  std::string_view token_text(int32_t id) const;  // as stored
+  TokenType token_type(int32_t id) const;
+  int32_t find(std::string_view token) const;     // -1 when absent
+  int32_t bos_id() const;
+  int32_t eos_id() const;
+  std::span<const int32_t> end_ids() const;
+
+  // The bytes of one token, written to `out` (at most max_piece_bytes()); special tokens give none unless
+  // `show_special`. A piece may end inside a UTF-8 character: see Detokenizer.
+  size_t piece(int32_t id, bool show_special, char* out) const;
+  size_t max_piece_bytes() const;
+
+ private:
+  struct Impl;
+  const Impl* impl_ = nullptr;
+};
+
+// Turns a stream of ids into text that is valid UTF-8 at every step: bytes of an unfinished character wait
+// for the next token; bytes that cannot become valid are shown as U+FFFD.
+class Detokenizer {
+ public:
+  Detokenizer(const Tokenizer& tokenizer, bool show_special);
+  // Appends the text of one id to `out`, which must hold max_piece_bytes() * 3 + 16. Returns the bytes written.
+  size_t push(int32_t id, char* out);
+  size_t finish(char* out);  // what waits, as U+FFFD
+  void reset();
+
+ private:
+  const Tokenizer* tokenizer_;
+  bool show_special_;
+  bool at_start_ = true;
+  uint8_t pending_[4] = {};
+  uint8_t n_pending_ = 0;
+};
+
+}  // namespace synapse
