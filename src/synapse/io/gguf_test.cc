@@ -168,6 +168,7 @@ TEST(gguf, headers_that_lie_are_refused) {
   EXPECT_TRUE(refused(File().header(kHuge, 0), "tensors in 0 bytes"));           // CVE-2024-21836
   EXPECT_TRUE(refused(File().header(0, kHuge), "metadata entries in 0 bytes"));  // CVE-2024-23496
   EXPECT_TRUE(refused(File().header(1, 0), "1 tensors in 0 bytes"));
+  EXPECT_TRUE(refused(File().header(0, 1000).data(64), "1000 metadata entries in"));
   EXPECT_TRUE(
       refused(File().header(0, uint64_t(1) << 58).data(64), "metadata entries"));  // count * size wraps
   EXPECT_TRUE(refused(File().header(uint64_t(1) << 61, 0).data(64), "tensors in"));
