@@ -3,3 +3,12 @@
 
 #define SYN_COLD __attribute__((cold, noinline))
 #define SYN_INLINE inline __attribute__((always_inline))
+
+// Tells the processor that this is a waiting loop.
+#if defined(__x86_64__)
+#define SYN_SPIN_PAUSE() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define SYN_SPIN_PAUSE() __asm__ volatile("yield")
+#else
+#define SYN_SPIN_PAUSE() __asm__ volatile("")
+#endif

@@ -27,7 +27,7 @@ class ThreadPool {
     run(n_items, [](void* c, int32_t item, int32_t thread) { (*static_cast<F*>(c))(item, thread); }, &f);
   }
 
- private:
+ protected:
   ThreadPool() = default;
 };
 

@@ -11,7 +11,8 @@ namespace synapse {
 inline constexpr int32_t kPageRows = 64;   // positions in a page, and the tile of attention
 inline constexpr int32_t kKeyLanes = 16;   // keys stored side by side
 
-// 64 positions of one layer and one KV head. Unwritten rows are zero.
+// 64 positions of one layer and one KV head. Rows never written are zero; rows at or past the stream's position are
+// never read.
 //   k: d-major in groups of 16 keys: element (row, d) at ((row / 16) * D + d) * 16 + row % 16
 //   v: row-major: element (row, d) at row * D + d
 struct KvPage {

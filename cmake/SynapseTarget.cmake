@@ -1,0 +1,10 @@
+# What differs between targets is a different file: SYNAPSE_PLATFORM_SOURCES lists those of this one.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  set(SYNAPSE_PLATFORM_SOURCES posix.cc linux_resources.cc threads.cc)
+elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "wasm32")
+  set(SYNAPSE_PLATFORM_SOURCES wasm.cc serial.cc)
+elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "riscv32")
+  set(SYNAPSE_PLATFORM_SOURCES rv32.cc serial.cc)
+else()
+  message(FATAL_ERROR "no platform files for ${CMAKE_SYSTEM_NAME} ${CMAKE_SYSTEM_PROCESSOR}; see src/synapse/platform")
+endif()

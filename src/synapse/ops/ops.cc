@@ -1,0 +1,169 @@
+#include "synapse/ops/ops.h"
+
+namespace synapse::ops {
+namespace {
+
+OpCall make_call(Op op, std::initializer_list<Tensor> in, const Batch* batch = nullptr) {
+  OpCall call;
+  call.op = op;
+  for (const Tensor& t : in) call.in[call.n_in++] = t;
+  call.batch = batch;
+  return call;
+}
+
+Tensor run(Context& cx, OpCall& call, Tensor out) {
+  call.out[0] = out, call.n_out = 1;
+  cx.run(call);
+  return call.out[0];
+}
+
+Tensor like(Context& cx, const Tensor& x) {
+  if (x.rank == 3) return cx.make(DType::f32, {x.dims[0], x.dims[1], x.dims[2]});
+  SYN_CHECK(x.rank == 2);
+  return cx.make(DType::f32, {x.dims[0], x.dims[1]});
+}
+
+bool is_f32_rows(const Tensor& x) { return x.rank == 2 && x.dtype == DType::f32 && x.contiguous(); }
+
+void check_linear(const Tensor& x, const Linear& l) {
+  SYN_CHECK(is_f32_rows(x) && l.w.rank == 2 && l.w.cols() == x.cols());
+  SYN_CHECK(l.b.empty() || (l.b.dtype == DType::f32 && l.b.cols() == l.w.rows()));
+}
+
+void check_norm(const Tensor& x, const NormWeights& n) {
+  SYN_CHECK(x.dtype == DType::f32 && n.w.dtype == DType::f32 && n.w.cols() == x.cols());
+  SYN_CHECK(n.b.empty() || (n.b.dtype == DType::f32 && n.b.cols() == x.cols()));
+}
+
+}  // namespace
+
+Tensor view(Context& cx, Tensor x, std::initializer_list<int32_t> dims) {
+  SYN_CHECK(x.contiguous());
+  OpCall call = make_call(Op::view, {x});
+  call.out[0] = make_tensor(x.data, x.dtype, dims), call.n_out = 1;
+  SYN_CHECK(call.out[0].size() == x.size());
+  if (cx.recorder) cx.recorder->on_call(call);
+  return call.out[0];
+}
+
+void copy(Context& cx, Tensor x, Tensor to) {
+  SYN_CHECK(same_shape(x, to) && x.dtype == to.dtype && x.contiguous() && to.contiguous());
+  OpCall call = make_call(Op::copy, {x});
+  run(cx, call, to);
+}
+
+Tensor get_rows(Context& cx, Tensor table, Tensor ids) {
+  SYN_CHECK(table.rank == 2 && ids.rank == 1 && ids.dtype == DType::i32);
+  OpCall call = make_call(Op::get_rows, {table, ids});
+  return run(cx, call, cx.make(DType::f32, {ids.cols(), table.cols()}));
+}
+
+Tensor linear(Context& cx, Tensor x, const Linear& l) {
+  check_linear(x, l);
+  OpCall call = make_call(Op::linears, {x, l.w, l.b});
+  call.attrs.exact = cx.exact_floats;
+  return run(cx, call, cx.make(DType::f32, {x.rows(), l.w.rows()}));
+}
+
+std::array<Tensor, 3> norm_linears(Context& cx, Tensor x, const NormWeights& n, std::span<const Linear> ws) {
+  SYN_CHECK(ws.size() >= 1 && ws.size() <= 3);
+  check_norm(x, n);
+  OpCall call = make_call(Op::norm_linears, {x, n.w, n.b});
+  call.attrs.norm = n.kind, call.attrs.eps = n.eps, call.attrs.exact = cx.exact_floats;
+  for (const Linear& l : ws) {
+    check_linear(x, l);
+    call.in[call.n_in++] = l.w, call.in[call.n_in++] = l.b;
+    call.out[call.n_out++] = cx.make(DType::f32, {x.rows(), l.w.rows()});
+  }
+  cx.run(call);
+  return {call.out[0], call.out[1], call.out[2]};
+}
+
+Tensor gated_linears(Context& cx, Tensor x, Tensor gate, Tensor up, Act act) {
+  check_linear(x, {gate, {}}), check_linear(x, {up, {}});
+  SYN_CHECK(gate.rows() == up.rows());
+  OpCall call = make_call(Op::gated_linears, {x, gate, up});
+  call.attrs.act = act, call.attrs.exact = cx.exact_floats;
+  return run(cx, call, cx.make(DType::f32, {x.rows(), gate.rows()}));
+}
+
+Tensor linear_add(Context& cx, Tensor x, const Linear& l, Tensor residual) {
+  check_linear(x, l);
+  SYN_CHECK(is_f32_rows(residual) && residual.rows() == x.rows() && residual.cols() == l.w.rows());
+  OpCall call = make_call(Op::linear_add, {x, l.w, l.b, residual});
+  call.attrs.exact = cx.exact_floats;
+  return run(cx, call, cx.make(DType::f32, {x.rows(), l.w.rows()}));
+}
+
+Tensor norm(Context& cx, Tensor x, const NormWeights& n) {
+  check_norm(x, n);
+  OpCall call = make_call(Op::norm, {x, n.w, n.b});
+  call.attrs.norm = n.kind, call.attrs.eps = n.eps;
+  return run(cx, call, like(cx, x));
+}
+
+Tensor activate(Context& cx, Tensor x, Act act) {
+  OpCall call = make_call(Op::activate, {x});
+  call.attrs.act = act;
+  return run(cx, call, like(cx, x));
+}
+
+Tensor add(Context& cx, Tensor a, Tensor b) {
+  SYN_CHECK(same_shape(a, b));
+  OpCall call = make_call(Op::add, {a, b});
+  return run(cx, call, like(cx, a));
+}
+
+Tensor scale(Context& cx, Tensor x, float factor) {
+  OpCall call = make_call(Op::scale, {x});
+  call.attrs.factor = factor;
+  return run(cx, call, like(cx, x));
+}
+
+std::array<Tensor, 2> rope(Context& cx, Tensor q, Tensor k, const RopeAttrs& r, const Batch& batch) {
+  SYN_CHECK(q.rank == 3 && k.rank == 3 && q.dims[0] == batch.n_rows && k.dims[0] == batch.n_rows);
+  SYN_CHECK(q.cols() == k.cols() && r.n_rot % 2 == 0 && r.n_rot <= q.cols() && r.inv_freq.cols() == r.n_rot / 2);
+  OpCall call = make_call(Op::rope, {q, k, r.inv_freq}, &batch);
+  call.attrs.rope = r.style, call.attrs.n_rot = r.n_rot;
+  call.out[0] = like(cx, q), call.out[1] = like(cx, k), call.n_out = 2;
+  cx.run(call);
+  return {call.out[0], call.out[1]};
+}
+
+void kv_append(Context& cx, Tensor k, Tensor v, const Batch& batch, int32_t kv_slot) {
+  SYN_CHECK(k.rank == 3 && same_shape(k, v) && k.dims[0] == batch.n_rows);
+  OpCall call = make_call(Op::kv_append, {k, v}, &batch);
+  call.attrs.kv_slot = kv_slot;
+  cx.run(call);
+}
+
+namespace {
+
+OpCall attention_call(const Tensor& q, const Batch& batch, const AttentionAttrs& a) {
+  SYN_CHECK(q.rank == 3 && q.dims[0] == batch.n_rows && a.n_kv_heads > 0 && q.dims[1] % a.n_kv_heads == 0);
+  OpCall call = make_call(Op::attention, {q}, &batch);
+  call.attrs.kv_slot = a.kv_slot, call.attrs.n_kv_heads = a.n_kv_heads;
+  call.attrs.factor = a.factor, call.attrs.window = a.window;
+  return call;
+}
+
+}  // namespace
+
+Tensor attention(Context& cx, Tensor q, const Batch& batch, const AttentionAttrs& attrs) {
+  OpCall call = attention_call(q, batch, attrs);
+  return run(cx, call, like(cx, q));
+}
+
+Attended attention_received(Context& cx, Tensor q, const Batch& batch, const AttentionAttrs& attrs, int32_t from) {
+  SYN_CHECK(batch.streams.size() == 1);
+  OpCall call = attention_call(q, batch, attrs);
+  call.attrs.received_from = from;
+  const Stream& s = batch.streams[0];
+  call.out[0] = like(cx, q);
+  call.out[1] = cx.make(DType::f32, {attrs.n_kv_heads, s.position + s.n_rows});
+  call.n_out = 2;
+  cx.run(call);
+  return {call.out[0], call.out[1]};
+}
+
+}  // namespace synapse::ops

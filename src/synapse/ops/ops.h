@@ -1,0 +1,74 @@
+// The operations that blocks call: a shape rule, then one OpCall. A wrong shape panics: a built Model has
+// been checked, so only a mistake of ours can get here. Arithmetic order: docs/numerics.md.
+//   T tokens of this call   H, K query and KV heads   D head dim   V vocabulary   S positions attended
+#pragma once
+#include <array>
+#include <span>
+
+#include "synapse/tensor/device.h"
+
+namespace synapse::ops {
+
+struct Linear {
+  Tensor w;  // (out, in), any format
+  Tensor b;  // (out) f32, or empty
+};
+
+struct NormWeights {
+  Norm kind = Norm::rms;
+  float eps = 0;
+  Tensor w;  // (n) f32
+  Tensor b;  // (n) f32, or empty
+};
+
+// The same data under other dims. x must be contiguous.
+Tensor view(Context& cx, Tensor x, std::initializer_list<int32_t> dims);
+// x into `to`, which has its shape.
+void copy(Context& cx, Tensor x, Tensor to);
+
+// table (V, C) of any format, ids (T) i32, each in 0 .. V-1  ->  (T, C)
+Tensor get_rows(Context& cx, Tensor table, Tensor ids);
+
+// x (T, in)  ->  (T, out):  x w^T + b
+Tensor linear(Context& cx, Tensor x, const Linear& w);
+// x (T, in)  ->  up to three of (T, out) over norm(x): the row is normalised and quantised once
+std::array<Tensor, 3> norm_linears(Context& cx, Tensor x, const NormWeights& n, std::span<const Linear> ws);
+// x (T, in), gate and up (hidden, in)  ->  (T, hidden):  act(x gate^T) * (x up^T)
+Tensor gated_linears(Context& cx, Tensor x, Tensor gate, Tensor up, Act act);
+// x (T, in), residual (T, out)  ->  (x w^T + b) + residual
+Tensor linear_add(Context& cx, Tensor x, const Linear& w, Tensor residual);
+
+// x (..., n)  ->  the same shape, each row normalised over n
+Tensor norm(Context& cx, Tensor x, const NormWeights& n);
+Tensor activate(Context& cx, Tensor x, Act act);
+Tensor add(Context& cx, Tensor a, Tensor b);
+Tensor scale(Context& cx, Tensor x, float factor);
+
+struct RopeAttrs {
+  Tensor inv_freq;        // (n_rot / 2) f32
+  Rope style = Rope::half;
+  int32_t n_rot = 0;      // leading dims of a head that rotate
+};
+// q (T, H, D), k (T, K, D), each row at its position in the batch  ->  both rotated
+std::array<Tensor, 2> rope(Context& cx, Tensor q, Tensor k, const RopeAttrs& rope, const Batch& batch);
+
+// k, v (T, K, D) of this call into each stream's pages, KV slots kv_slot .. kv_slot + K - 1
+void kv_append(Context& cx, Tensor k, Tensor v, const Batch& batch, int32_t kv_slot);
+
+struct AttentionAttrs {
+  int32_t kv_slot = 0;
+  int32_t n_kv_heads = 0;   // H is a multiple of it
+  float factor = 1;         // of the scores, usually 1 / sqrt(D)
+  int32_t window = 0;       // 0: everything before it
+};
+// q (T, H, D) against each stream's pages  ->  (T, H, D). Query t sees keys up to its own position.
+Tensor attention(Context& cx, Tensor q, const Batch& batch, const AttentionAttrs& attrs);
+
+// The same for one stream, and how much each position was looked at: received (K, S), probabilities summed
+// over the call's queries from row `from` on and over the head group.
+struct Attended {
+  Tensor y, received;
+};
+Attended attention_received(Context& cx, Tensor q, const Batch& batch, const AttentionAttrs& attrs, int32_t from);
+
+}  // namespace synapse::ops

@@ -1,0 +1,112 @@
+// The operating system's part on Linux: the log, the clock, mapped files and reserved address space.
+// What the system grants this process is in linux_resources.cc.
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "synapse/platform/platform.h"
+
+namespace synapse {
+
+void panic(const char* what, const char* file, int line) {
+  std::fprintf(stderr, "panic: %s at %s:%d\n", what, file, line);
+  std::abort();
+}
+
+namespace platform {
+namespace {
+
+size_t page_size() { return size_t(sysconf(_SC_PAGESIZE)); }
+
+Status refused(const char* what, std::string_view name, int error) {
+  const Code code = error == ENOENT ? Code::not_found : error == ENOMEM ? Code::out_of_memory : Code::io;
+  return fail(code, what, " ", name, ": ", std::strerror(error));
+}
+
+// Closes when it goes.
+struct Descriptor {
+  int fd;
+  explicit Descriptor(int fd) : fd(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+}  // namespace
+
+void log_line(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fputc('\n', stdout);
+  std::fflush(stdout);
+}
+
+double seconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
+}
+
+Result<MappedFile> MappedFile::open(const char* path) {
+  const Descriptor file(::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe must not block us
+  if (file.fd < 0) return refused("open", path, errno);
+  struct stat about;
+  if (fstat(file.fd, &about) != 0) return refused("stat", path, errno);
+  if (!S_ISREG(about.st_mode)) return fail(Code::invalid, path, ": not a regular file");
+  if (uint64_t(about.st_size) > PTRDIFF_MAX) return fail(Code::unsupported, path, ": larger than the address space");
+
+  MappedFile mapped;
+  const size_t bytes = size_t(about.st_size);
+  if (bytes == 0) return mapped;
+  void* base = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file.fd, 0);
+  if (base == MAP_FAILED) return refused("map", path, errno);
+  mapped.bytes_ = {static_cast<const uint8_t*>(base), bytes};
+  return mapped;
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
+}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+void MappedFile::release(std::span<const uint8_t> part) const {
+  if (part.empty()) return;
+  const size_t first = size_t(part.data() - bytes_.data());
+  SYN_CHECK(part.data() >= bytes_.data() && first <= bytes_.size() && part.size() <= bytes_.size() - first);
+  // Whole pages only; the file's last page may be a partial one.
+  const size_t page = page_size(), end = first + part.size();
+  const size_t from = (first + page - 1) / page * page;
+  const size_t to = end == bytes_.size() ? end : end / page * page;
+  if (from < to) madvise(const_cast<uint8_t*>(bytes_.data()) + from, to - from, MADV_DONTNEED);
+}
+
+Result<Reservation> Reservation::make(size_t bytes) {
+  Reservation made;
+  if (bytes == 0) return made;
+  void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED) return refused("reserve", Text<32>(bytes, " bytes"), errno);
+  made.bytes_ = {static_cast<uint8_t*>(base), bytes};
+  return made;
+}
+
+Reservation::~Reservation() {
+  if (!bytes_.empty()) munmap(bytes_.data(), bytes_.size());
+}
+
+Reservation& Reservation::operator=(Reservation&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+}  // namespace platform
+}  // namespace synapse

@@ -1,0 +1,72 @@
+// A stream: a model, a device, what it has read. feed() reads tokens, next() writes one. One thread at a time;
+// any number of sessions may share a Model.
+#pragma once
+
+#include "synapse/memory/page_pool.h"
+#include "synapse/model/model.h"
+#include "synapse/runtime/sampler.h"
+
+namespace synapse {
+
+struct SessionOptions {
+  int32_t max_seq_len = 0;          // the context; 0: the model's
+  int32_t chunk = 512;              // rows of prefill at once
+  DType k_dtype = DType::f16;       // of the cache: f32 or f16
+  DType v_dtype = DType::f16;
+  int32_t logit_rows = 1;           // positions whose logits are made at once, when every one is asked for
+};
+
+// f32 for an all-float model, else f16.
+DType default_cache_dtype(const Model& model);
+
+// Takes the logits (V) of one position; an error stops the feed and comes back from it.
+struct LogitSink {
+  Status (*take)(void* context, int32_t position, std::span<const float> logits) = nullptr;
+  void* context = nullptr;
+};
+
+class Session {
+ public:
+  // What open takes from its arena: activations, scratch, ids, logits. The cache is in the pool.
+  static size_t arena_bytes(const Model& model, Device& device, const SessionOptions& options);
+  static Result<Session*> open(const Model& model, Device& device, PagePool& pool, const SessionOptions& options,
+                               Arena& arena);
+
+  // Reads tokens after what was read before. All or nothing: on an error (a token out of range, more than the
+  // context holds, no memory, cancelled) the session stands where it stood. A sink gets every position's logits.
+  Status feed(std::span<const int32_t> ids, const LogitSink* every = nullptr);
+
+  // Chooses the next token from logits(), and remembers it; it is read by the model at the next call that
+  // needs it. An error when nothing was fed or the context is full.
+  Result<Pick> next(const SamplerOptions& sampler);
+
+  bool full() const;                       // no further token fits
+  Result<std::span<const float>> logits();  // (V) after the last token; REQUIRES something fed
+  std::span<const int32_t> ids() const;    // everything read or chosen
+  int32_t max_seq_len() const;
+  size_t cache_bytes() const;              // pages this stream holds
+
+  // Back to the first n tokens, n <= ids().size(). Logits are those of token n-1 again (read anew when needed).
+  Status truncate(int32_t n);
+  // The same stream in another session of the same model and options, sharing pages until one writes.
+  Status clone_to(Session& other) const;
+
+  // The stream as bytes with a checksum: ids and cache. restore() refuses another model, other options or
+  // damaged bytes, and leaves the session empty then.
+  struct ByteSink {
+    Status (*take)(void* context, std::span<const uint8_t> bytes) = nullptr;
+    void* context = nullptr;
+  };
+  Status save(const ByteSink& sink) const;
+  Status restore(std::span<const uint8_t> bytes);
+
+  // Set from anywhere (a signal handler): feed and next return `cancelled` within one layer. Null: never.
+  void cancel_on(const bool* flag);
+
+ private:
+  struct Impl;
+  explicit Session(Impl* impl) : impl_(impl) {}
+  Impl* impl_;
+};
+
+}  // namespace synapse
