@@ -27,20 +27,20 @@ int32_t pages_for(int32_t positions) { return (positions + kPageRows - 1) / kPag
 
 // Hashes what passes through to the caller's sink.
 struct Writer {
-  const Session::ByteSink& sink;
+  const Sink& sink;
   uint64_t hash = hash64(nullptr, 0);
   Status status = {};
 
   void put(const void* data, size_t n) {
     if (!status.ok()) return;
     hash = hash64(data, n, hash);
-    status = sink.take(sink.context, {static_cast<const uint8_t*>(data), n});
+    status = sink.write(sink.context, {static_cast<const uint8_t*>(data), n});
   }
 };
 
 }  // namespace
 
-Status Session::save(const ByteSink& sink) const {
+Status Session::save(const Sink& sink) const {
   const Impl& s = *impl_;
   Header h;
   h.model = s.model.fingerprint();
