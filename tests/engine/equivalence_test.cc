@@ -51,12 +51,22 @@ TEST_P(Equivalence, threads_do_not_matter) {
   }
 }
 
-TEST_P(Equivalence, instruction_sets_agree_on_quantised_models) {
-  if (is_float(GetParam().dtype)) GTEST_SKIP() << "float linears are held to a bound, not to equality";
-  const auto whole = digests(engine, kT);
+TEST_P(Equivalence, instruction_sets_agree) {
+  const auto last_logits = [&](const Kernels& k) {
+    Engine e(checkpoint, k, 1, default_cache());
+    Session& s = e.session(40);
+    EXPECT_TRUE(s.feed(ids).ok());
+    const auto row = *s.logits();
+    return std::vector<float>(row.begin(), row.end());
+  };
+  const std::vector<float> scalar = last_logits(*find_kernels("scalar"));
   for (const Kernels& k : kernel_variants()) {
-    Engine other(checkpoint, k, 1, default_cache());
-    EXPECT_EQ(digests(other, 40), whole) << k.isa;
+    const std::vector<float> other = last_logits(k);
+    for (size_t i = 0; i < scalar.size(); ++i) {
+      // A model of float matrices sums with FMA where there is one; the logits spread over some 2.5.
+      if (is_float(GetParam().dtype)) ASSERT_NEAR(other[i], scalar[i], 2e-4) << k.isa << " logit " << i;
+      else ASSERT_EQ(other[i], scalar[i]) << k.isa << " logit " << i;
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 // A model that is wrong is described, all of it at once, and never built.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "synapse/runtime/plan.h"
 #include "tests/engine/tiny_model.h"
 

@@ -37,7 +37,10 @@ class Engine {
     Faults faults(text);
     Arena& a = arena(Model::arena_bytes(checkpoint));
     auto built = Model::build(checkpoint, device_, a, faults);
-    if (!built.ok()) return status_ = built.status(), void();
+    if (!built.ok()) {
+      status_ = built.status();
+      return;
+    }
     model_ = *built;
     if (options.k_dtype == DType::bf16) options_.k_dtype = options_.v_dtype = default_cache_dtype(*model_);
     memory_.resize(size_t(16) << 20);

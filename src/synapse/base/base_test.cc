@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "synapse/base/arena.h"
 #include "synapse/base/dtype.h"
 #include "synapse/base/faults.h"
@@ -46,8 +48,9 @@ TEST(status, try_passes_the_first_failure_up) {
 TEST(status, reading_the_value_of_a_failure_panics) { EXPECT_DEATH((void)*quarter(6), "ok()"); }
 
 TEST(arena, aligns_refuses_and_rewinds) {
-  alignas(64) uint8_t memory[256];
-  Arena arena(memory, sizeof memory);
+  std::vector<uint8_t> storage(256 + 64);
+  uint8_t* memory = reinterpret_cast<uint8_t*>(Arena::align_up(reinterpret_cast<uintptr_t>(storage.data()), 64));
+  Arena arena(memory, 256);
   EXPECT_EQ(arena.alloc(1, 1), memory);
   EXPECT_EQ(arena.alloc(1), memory + 64);
   const size_t mark = arena.mark();
