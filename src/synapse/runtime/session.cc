@@ -169,7 +169,7 @@ void Session::cancel_on(const bool* flag) { impl_->cancel = flag; }
 Status Session::truncate(int32_t n) {
   Impl& s = *impl_;
   if (n < 0 || n > s.n_ids) return fail(Code::invalid, "truncate: to ", n, ", there are ", s.n_ids, " tokens");
-  if (n < s.n_ids) s.logits_of = s.logits_of == n - 1 ? s.logits_of : -1;
+  if (s.logits_of >= n) s.logits_of = -1;
   s.n_ids = n;
   s.n_cached = std::min(s.n_cached, n);
   s.state->truncate(s.n_cached);
