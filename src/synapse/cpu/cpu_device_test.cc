@@ -39,7 +39,7 @@ TEST_F(CpuDeviceTest, every_variant_and_thread_count_gives_the_bits_of_scalar) {
     for (const Kernels& k : kernel_variants()) {
       CpuDevice single(k, *one);
       const uint64_t alone = op_cases::run(c, single, arena_);
-      if (c.attrs.exact) EXPECT_EQ(alone, wanted) << c.name << " on " << k.isa;
+      if (c.attrs.exact) { EXPECT_EQ(alone, wanted) << c.name << " on " << k.isa; }
       for (Pool* pool : {&two, &three}) {
         CpuDevice device(k, **pool);
         EXPECT_EQ(op_cases::run(c, device, arena_), alone) << c.name << " on " << k.isa << ", threads";
