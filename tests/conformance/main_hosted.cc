@@ -1,0 +1,24 @@
+// The conformance program where there is a file system: what the freestanding one does, and
+//   conformance --linear FILE.json    the worked examples of the quantised linear
+#include <cstdio>
+#include <string_view>
+
+#include "base_cases.h"
+#include "linear_golden.h"
+#include "op_digests.h"
+
+int main(int argc, char** argv) {
+  using namespace synapse::conformance;
+  if (argc == 1) return run_base_cases() + run_op_cases() == 0 ? 0 : 1;
+  if (argc != 3 || std::string_view(argv[1]) != "--linear") {
+    std::fprintf(stderr, "usage: conformance [--linear FILE.json]\n");
+    return 2;
+  }
+  const auto tally = check_linear(argv[2]);
+  if (!tally.ok()) {
+    std::printf("%.*s\n0 passed, 1 failed\n", int(tally.status().message().size()), tally.status().message().data());
+    return 1;
+  }
+  std::printf("%s%d passed, %d failed, %d skipped\n", tally->report.c_str(), tally->passed, tally->failed, tally->skipped);
+  return tally->failed == 0 && tally->passed > 0 ? 0 : 1;
+}
