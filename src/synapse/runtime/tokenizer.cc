@@ -10,6 +10,10 @@
 namespace synapse {
 namespace {
 
+constexpr std::string_view kEndTexts[] = {"<|im_end|>",    "<|eot_id|>",      "<|eom_id|>",      "<|end|>",
+                                          "<end_of_turn>", "<|endoftext|>",   "<|end_of_text|>", "<|eot|>",
+                                          "<|return|>"};
+
 constexpr size_t kMaxAdded = 1 << 20;
 
 // The 188 bytes that print stand for themselves, the others for U+0100 onwards.
@@ -207,6 +211,10 @@ std::span<int32_t> copy_ids(std::span<const int32_t> ids, std::span<int32_t>& ro
 
 uint32_t byte_to_letter(uint8_t byte) { return kAlphabet.letter[byte]; }
 int32_t letter_to_byte(uint32_t c) { return c < 0x144 ? kAlphabet.byte[c] : -1; }
+
+bool ends_generation(std::string_view token) {
+  return std::find(std::begin(kEndTexts), std::end(kEndTexts), token) != std::end(kEndTexts);
+}
 
 int32_t byte_token_value(std::string_view text) {
   if (text.size() != 6 || !text.starts_with("<0x") || text[5] != '>') return -1;

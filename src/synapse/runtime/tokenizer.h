@@ -53,6 +53,7 @@ struct TokenizerSpec {
   std::span<Merge> merges;                  // best first; when empty, spm merges by scores
   std::span<AddedToken> added;
   std::span<int32_t> prefix, suffix;        // ids put around one sequence (BOS, EOS)
+  bool has_template = false;                // prefix and suffix are the file's own: a config does not change them
   int32_t bos_id = -1, eos_id = -1, unk_id = -1, pad_id = -1;
   std::span<int32_t> end_ids;               // every id that ends a generation, as this source knows them
 };
@@ -60,6 +61,12 @@ struct TokenizerSpec {
 // From GGUF's tokenizer.ggml.* keys. Views the checkpoint; tables in `arena`. kind is none when the
 // file has no tokenizer.
 Result<TokenizerSpec> tokenizer_spec(const Checkpoint& checkpoint, Arena& arena);
+
+// Whether a control token of this text ends a generation, whatever the id keys of a file say.
+bool ends_generation(std::string_view token);
+
+// "<0x0A>" -> 10; -1 for anything else.
+int32_t byte_token_value(std::string_view token);
 
 struct EncodeOptions {
   bool add_special = true;     // the template's prefix and suffix

@@ -61,11 +61,6 @@ constexpr PreName kPreNames[] = {
     {"qwen35", PreTokenizer::qwen35, false, false},
 };
 
-// Control tokens that end a generation whatever the id keys say.
-constexpr std::string_view kEndTexts[] = {"<|im_end|>",    "<|eot_id|>",      "<|eom_id|>",      "<|end|>",
-                                          "<end_of_turn>", "<|endoftext|>",   "<|end_of_text|>", "<|eot|>",
-                                          "<|return|>",    "<end_of_sequence>"};
-
 constexpr uint64_t kMaxMerges = 1u << 26;
 
 // The array of a key with this many elements at most; null when the key is missing.
@@ -221,7 +216,7 @@ Status read_ids(const Checkpoint& checkpoint, TokenizerSpec& spec, bool add_bos,
   SYN_RETURN_IF_ERROR(read_id(checkpoint, "tokenizer.ggml.eot_token_id", n, -1, eot));
   SYN_RETURN_IF_ERROR(read_id(checkpoint, "tokenizer.ggml.eom_token_id", n, -1, eom));
 
-  constexpr size_t kMaxEnds = 3 + std::size(kEndTexts);
+  constexpr size_t kMaxEnds = 32;
   SYN_TRY(ids, make_table<int32_t>(2 + kMaxEnds, "tokenizer ids", arena));
   ids[0] = spec.bos_id;
   ids[1] = spec.eos_id;
@@ -239,8 +234,7 @@ Status read_ids(const Checkpoint& checkpoint, TokenizerSpec& spec, bool add_bos,
   add_end(eot);
   add_end(eom);
   for (const AddedToken& token : spec.added) {
-    const bool known = std::find(std::begin(kEndTexts), std::end(kEndTexts), token.text) != std::end(kEndTexts);
-    if (known && spec.types[size_t(token.id)] == TokenType::control) add_end(token.id);
+    if (ends_generation(token.text) && spec.types[size_t(token.id)] == TokenType::control) add_end(token.id);
   }
   spec.end_ids = ids.subspan(2, n_ends);
   return {};

@@ -24,9 +24,6 @@ struct Tokenizer::Impl {
   uint64_t may_cut[128][2] = {};
 };
 
-// "<0x0A>" -> 10; -1 for anything else.
-int32_t byte_token_value(std::string_view text);
-
 // GPT-2's alphabet: every byte as a printable character.
 uint32_t byte_to_letter(uint8_t byte);          // a code point below 0x144
 int32_t letter_to_byte(uint32_t code_point);    // -1 when it is none of them
