@@ -84,7 +84,8 @@ TEST(sampler, penalties_and_bias_move_logits_before_greedy) {
   Sampler s;
   SamplerOptions o = plain(0);
   o.repeat_penalty = 2;
-  EXPECT_EQ(s(o, {4, 3, -1}, {0, 0})->id, 1);        // 4 / 2 < 3, once however often it occurred
+  EXPECT_EQ(s(o, {4, 3, -1}, {0})->id, 1);           // 4 / 2 < 3
+  EXPECT_EQ(s(o, {8, 3, -1}, {0, 0})->id, 0);        // 8 / 2 > 3: once, however often it occurred
   EXPECT_EQ(s(o, {-1, -1.5f}, {0})->id, 1);          // -1 * 2 < -1.5
   o = plain(0), o.frequency_penalty = 1;
   EXPECT_EQ(s(o, {4, 3.5f, 2.5f}, {0, 0, 1})->id, 1); // 2, 2.5, 2.5
