@@ -1,5 +1,6 @@
 #include "base_cases.h"
 
+#include "hex.h"
 #include "synapse/base/rng.h"
 #include "synapse/platform/platform.h"
 #include "synapse/platform/threads.h"
@@ -15,9 +16,7 @@ struct Digest {
 };
 
 void print(std::string_view name, const Digest& digest) {
-  char hex[16];
-  for (int i = 0; i < 16; ++i) hex[i] = "0123456789abcdef"[digest.value >> (60 - 4 * i) & 15];
-  platform::log_line(Text<128>("digest ", name, " ", std::string_view(hex, sizeof hex)));
+  platform::log_line(Text<128>("digest ", name, " ", hex(digest.value).view()));
 }
 
 Digest numbers_as_text() {

@@ -5,11 +5,12 @@
 
 #include "base_cases.h"
 #include "linear_golden.h"
+#include "model_cases.h"
 #include "op_digests.h"
 
 int main(int argc, char** argv) {
   using namespace synapse::conformance;
-  if (argc == 1) return run_base_cases() + run_op_cases() == 0 ? 0 : 1;
+  if (argc == 1) return run_base_cases() + run_op_cases() + run_model_cases() == 0 ? 0 : 1;
   if (argc != 3 || std::string_view(argv[1]) != "--linear") {
     std::fprintf(stderr, "usage: conformance [--linear FILE.json]\n");
     return 2;

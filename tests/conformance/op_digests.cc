@@ -1,19 +1,11 @@
 #include "op_digests.h"
 
+#include "hex.h"
 #include "op_cases.h"
 #include "synapse/cpu/cpu_device.h"
 #include "synapse/platform/platform.h"
 
 namespace synapse::conformance {
-namespace {
-
-Text<16> hex(uint64_t value) {
-  char digits[16];
-  for (int i = 0; i < 16; ++i) digits[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
-  return Text<16>(std::string_view(digits, sizeof digits));
-}
-
-}  // namespace
 
 int32_t run_op_cases() {
   auto memory = platform::Reservation::make(op_cases::kArenaBytes);

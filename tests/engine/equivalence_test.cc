@@ -1,7 +1,7 @@
 // What must not change a single bit: chunking, batching, threads, instruction sets, saving, cloning, going back.
 #include <gtest/gtest.h>
 
-#include "tests/engine/tiny_model.h"
+#include "tiny_model.h"
 
 namespace synapse::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/engine/formula_model.h"
+#include "formula_model.h"
 
 #include "synapse/base/math.h"
 #include "synapse/base/rng.h"

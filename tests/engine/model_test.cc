@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "synapse/runtime/plan.h"
-#include "tests/engine/tiny_model.h"
+#include "tiny_model.h"
 
 namespace synapse::test {
 namespace {

@@ -8,7 +8,7 @@
 #include "synapse/cpu/cpu_device.h"
 #include "synapse/platform/threads.h"
 #include "synapse/runtime/session.h"
-#include "tests/engine/formula_model.h"
+#include "formula_model.h"
 
 namespace synapse::test {
 
