@@ -58,7 +58,7 @@ Result<Placed> read_entry(std::string_view full_name, JsonValue entry, uint64_t 
     const int64_t dim = d.as_int().value_or(-1);
     if (dim < 0 || dim > INT32_MAX) return wrong(name, ": dimension ", n, " is not 0 to 2^31 - 1");
     t.dims[n++] = int32_t(dim);
-    elements *= uint64_t(dim);  // at most rows * 2^31
+    elements *= uint64_t(dim);                                          // at most rows * 2^31
     if (n < shape.size()) rows *= uint64_t(std::max<int64_t>(dim, 1));  // a zero hides no overflow
     if (rows > uint64_t(INT32_MAX)) return wrong(name, ": more than 2^31 - 1 rows");
   }

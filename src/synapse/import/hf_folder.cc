@@ -1,0 +1,150 @@
+#include "synapse/import/hf_folder.h"
+
+#include <filesystem>
+#include <map>
+
+#include "synapse/import/hf_config.h"
+#include "synapse/import/safetensors.h"
+#include "synapse/import/weight_map.h"
+
+namespace synapse {
+namespace {
+
+namespace fs = std::filesystem;
+using platform::MappedFile;
+
+constexpr size_t kSlackBytes = 1 << 20;  // the families' JSON, names, alignment
+
+// An absent file is an empty one; any other trouble is an error.
+Result<MappedFile> open_if_there(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return MappedFile();
+  return MappedFile::open(path.c_str());
+}
+
+Result<JsonValue> parse_object(std::string_view file, std::span<const uint8_t> bytes, Arena& arena) {
+  if (bytes.empty()) return JsonValue();
+  const auto document = parse_json(bytes, arena);
+  if (!document.ok()) return fail(document.status().code(), file, ": ", document.status().message());
+  if (!document->root().is_object()) return fail(Code::corrupt, file, ": wanted an object");
+  return document->root();
+}
+
+// general.file_type of a checkpoint whose largest matrices have this type.
+uint32_t file_type(DType dtype) { return dtype == DType::f16 ? 1 : dtype == DType::bf16 ? 32 : 0; }
+
+}  // namespace
+
+Result<Arena> HfFolder::reserve(size_t bytes) {
+  SYN_TRY(memory, platform::Reservation::make(bytes));
+  memory_.push_back(std::move(memory));
+  return Arena(memory_.back().bytes().data(), memory_.back().bytes().size());
+}
+
+Result<HfFolder> HfFolder::open(const std::string& folder, Faults& faults) {
+  const fs::path root(folder);
+  HfFolder self;
+  SYN_TRY(config_file, MappedFile::open((root / "config.json").c_str()));
+  SYN_TRY(generation_file, open_if_there(root / "generation_config.json"));
+  SYN_TRY(tokenizer_file, open_if_there(root / "tokenizer.json"));
+  SYN_TRY(tokenizer_config_file, open_if_there(root / "tokenizer_config.json"));
+  SYN_TRY(arena,
+          self.reserve(json_arena_bytes(config_file.bytes()) + json_arena_bytes(generation_file.bytes()) +
+                       json_arena_bytes(tokenizer_config_file.bytes()) + kSlackBytes));
+  SYN_TRY(config, parse_object("config.json", config_file.bytes(), arena));
+  SYN_TRY(generation, parse_object("generation_config.json", generation_file.bytes(), arena));
+  const std::string_view model_type = config["model_type"].as_string();
+  SYN_TRY(map, WeightMap::of(model_type, arena));
+  self.tokenizer_ = std::move(tokenizer_file);
+  self.tokenizer_config_ = std::move(tokenizer_config_file);
+
+  SYN_TRY(read, read_hf_config(map, config, generation, self.texts_, arena, faults));
+  if (!faults.none()) return faults.status(Code::corrupt, "config.json");
+  self.metadata_ = std::move(read.metadata);
+  self.rope_freqs_ = std::move(read.rope_freqs);
+
+  std::vector<NamedTensor> sources;
+  SYN_RETURN_IF_ERROR(self.open_tensors(folder, sources, faults));
+  self.tensors_ = map_tensors(map, config, read.n_layers, sources, self.texts_, self.copies_, faults);
+  if (!faults.none()) return faults.status(Code::corrupt, "tensors");
+  if (!self.rope_freqs_.empty()) {
+    self.tensors_.push_back({"rope_freqs.weight", make_tensor(self.rope_freqs_.data(), DType::f32,
+                                                              {int32_t(self.rope_freqs_.size())})});
+  }
+
+  const std::string& name = self.texts_.emplace_back(fs::weakly_canonical(root).filename().string());
+  self.metadata_.push_back({"general.name", meta_text(name)});
+  for (const NamedTensor& t : self.tensors_)
+    if (t.name == "token_embd.weight")
+      self.metadata_.push_back({"general.file_type", meta_u32(file_type(t.tensor.dtype))});
+  SYN_RETURN_IF_ERROR(self.read_chat_template(folder, self.metadata_, arena));
+  self.checkpoint_.format = "safetensors";
+  self.checkpoint_.metadata = self.metadata_;
+  self.checkpoint_.tensors = self.tensors_;
+  SYN_TRY(index, self.reserve(self.checkpoint_.index_bytes() + 256));
+  SYN_RETURN_IF_ERROR(self.checkpoint_.index(index));
+  // What the metadata views: config.json's text and the generation's.
+  self.files_.push_back(std::move(config_file));
+  self.files_.push_back(std::move(generation_file));
+  return self;
+}
+
+Status HfFolder::open_tensors(const std::string& folder, std::vector<NamedTensor>& tensors, Faults& faults) {
+  const fs::path root(folder), whole = root / "model.safetensors",
+                               list = root / "model.safetensors.index.json";
+  std::error_code ignored;
+  ShardIndex index;
+  if (fs::exists(whole, ignored)) {
+    index.files.push_back("model.safetensors");
+  } else if (fs::exists(list, ignored)) {
+    SYN_TRY(file, MappedFile::open(list.c_str()));
+    SYN_TRY(arena, reserve(json_arena_bytes(file.bytes()) + kSlackBytes));
+    SYN_TRY(read, read_shard_index(file.bytes(), arena));
+    index = std::move(read);
+    files_.push_back(std::move(file));
+  } else {
+    return fail(Code::not_found, folder, ": no model.safetensors and no model.safetensors.index.json");
+  }
+  const size_t first = files_.size();
+  size_t header_bytes = 0, data_bytes = 0;
+  for (const std::string& name : index.files) {
+    SYN_TRY(file, MappedFile::open((root / name).c_str()));
+    header_bytes += safetensors_arena_bytes(file.bytes()) + Arena::kAlign;
+    data_bytes += file.bytes().size();
+    files_.push_back(std::move(file));
+  }
+  SYN_TRY(headers, reserve(header_bytes + kSlackBytes));
+  std::map<std::string_view, size_t> found;
+  for (size_t i = 0; i < index.files.size(); ++i) {
+    const auto read = read_safetensors(files_[first + i].bytes(), headers);
+    if (!read.ok()) return fail(read.status().code(), index.files[i], ": ", read.status().message());
+    for (const NamedTensor& t : *read) {
+      if (!found.try_emplace(t.name, i).second) faults.add(t.name, ": in two files");
+      tensors.push_back(t);
+    }
+  }
+  for (const auto& [name, file] : index.tensors) {
+    const auto at = found.find(name);
+    if (at == found.end() || at->second != file)
+      faults.add(name, ": not in ", index.files[file], " as the index says");
+  }
+  // Copies are at most twice their source (f16 vectors that become f32), each aligned.
+  SYN_TRY(copies, reserve(2 * data_bytes + tensors.size() * Arena::kAlign + kSlackBytes));
+  copies_ = copies;
+  return {};
+}
+
+Status HfFolder::read_chat_template(const std::string& folder, std::vector<MetaEntry>& metadata,
+                                    Arena& arena) {
+  SYN_TRY(file, open_if_there(fs::path(folder) / "chat_template.jinja"));
+  std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  if (text.empty()) {
+    SYN_TRY(config, parse_object("tokenizer_config.json", tokenizer_config(), arena));
+    text = config["chat_template"].as_string();
+  }
+  if (text.empty()) return {};
+  metadata.push_back({"tokenizer.chat_template", meta_text(texts_.emplace_back(text))});
+  return {};
+}
+
+}  // namespace synapse
