@@ -49,6 +49,7 @@ function(synapse_layer name)
     find_package(GTest REQUIRED)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test synapse_${name} synapse_platform GTest::gtest_main)
+    target_include_directories(${name}_test PRIVATE ${CMAKE_SOURCE_DIR})  # "tests/..."
     target_compile_definitions(${name}_test PRIVATE SYNAPSE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()

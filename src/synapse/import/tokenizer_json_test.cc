@@ -2,7 +2,7 @@
 #include "synapse/import/tokenizer_json.h"
 
 #include "synapse/base/json.h"
-#include "synapse/runtime/tokenizer_test_support.h"
+#include "tests/tokenizers.h"
 
 namespace synapse {
 namespace {

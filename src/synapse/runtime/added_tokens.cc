@@ -9,7 +9,8 @@ namespace {
 
 size_t previous_char(std::string_view text, size_t at) {
   for (size_t back = 1; back <= 4 && back <= at; ++back) {
-    if (decode_utf8(text, at - back).bytes == back) return at - back;
+    const CodePoint c = decode_utf8(text, at - back);
+    if (c.bytes == back && c.value < kInvalidByte) return at - back;
   }
   return at - 1;
 }

@@ -1,7 +1,7 @@
 // Published vocabularies: exact ids of llama.cpp's vectors.
 #include <sstream>
 
-#include "synapse/runtime/tokenizer_test_support.h"
+#include "tests/tokenizers.h"
 
 namespace synapse {
 namespace {

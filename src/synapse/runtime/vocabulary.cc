@@ -19,7 +19,7 @@ bool Vocabulary::reserve(std::span<const std::string_view> tokens, Arena& arena)
   const size_t n_slots = tokens.size() + tokens.size() / 2 + 2;
   auto* offsets = arena.array<uint32_t>(tokens.size() + 1);
   bytes_ = arena.array<char>(bytes);
-  auto* slots = arena.array<int32_t>(n_slots);
+  auto* slots = arena.array<Slot>(n_slots);
   if (!offsets || !bytes_ || !slots) return false;
   offsets_ = {offsets, tokens.size() + 1};
   slots_ = {slots, n_slots};
@@ -36,24 +36,24 @@ void Vocabulary::fill(std::span<const std::string_view> tokens) {
   }
   offsets_[tokens.size()] = at;
 
-  std::fill(slots_.begin(), slots_.end(), -1);
+  std::fill(slots_.begin(), slots_.end(), Slot{0, -1});
   for (int32_t id = 0; id < size(); ++id) {
     const std::string_view t = text(id);
     if (t.empty()) continue;
-    size_t slot = slot_of(hash64(t.data(), t.size()));
-    while (slots_[slot] >= 0 && text(slots_[slot]) != t) slot = next_slot(slot);
-    slots_[slot] = id;
+    const uint64_t hash = mix64(hash64(t.data(), t.size()));
+    size_t slot = slot_of(hash);
+    while (slots_[slot].id >= 0 && (slots_[slot].tag != tag_of(hash) || text(slots_[slot].id) != t)) slot = next_slot(slot);
+    slots_[slot] = {tag_of(hash), id};
   }
 }
 
-size_t Vocabulary::slot_of(uint64_t hash) const { return size_t((mix64(hash) >> 32) * slots_.size() >> 32); }
-
 int32_t Vocabulary::find(std::string_view left, std::string_view right) const {
   if (left.size() + right.size() > max_token_bytes_) return -1;
-  const uint64_t hash = hash64(right.data(), right.size(), hash64(left.data(), left.size()));
-  for (size_t slot = slot_of(hash); slots_[slot] >= 0; slot = next_slot(slot)) {
-    const std::string_view t = text(slots_[slot]);
-    if (t.size() == left.size() + right.size() && t.starts_with(left) && t.ends_with(right)) return slots_[slot];
+  const uint64_t hash = mix64(hash64(right.data(), right.size(), hash64(left.data(), left.size())));
+  for (size_t slot = slot_of(hash); slots_[slot].id >= 0; slot = next_slot(slot)) {
+    if (slots_[slot].tag != tag_of(hash)) continue;
+    const std::string_view t = text(slots_[slot].id);
+    if (t.size() == left.size() + right.size() && t.starts_with(left) && t.ends_with(right)) return slots_[slot].id;
   }
   return -1;
 }
@@ -75,8 +75,9 @@ int32_t Vocabulary::find_spaced(std::string_view spaced) const {
     }
     return t.empty();
   };
-  for (size_t slot = slot_of(hash); slots_[slot] >= 0; slot = next_slot(slot)) {
-    if (equals(text(slots_[slot]))) return slots_[slot];
+  hash = mix64(hash);
+  for (size_t slot = slot_of(hash); slots_[slot].id >= 0; slot = next_slot(slot)) {
+    if (slots_[slot].tag == tag_of(hash) && equals(text(slots_[slot].id))) return slots_[slot].id;
   }
   return -1;
 }

@@ -29,12 +29,17 @@ class Vocabulary {
   int32_t find_spaced(std::string_view text) const;
 
  private:
-  size_t slot_of(uint64_t hash) const;
+  struct Slot {
+    uint32_t tag;  // of the text's hash, so that few wrong texts are compared
+    int32_t id;    // -1: free
+  };
+  static uint32_t tag_of(uint64_t mixed) { return uint32_t(mixed); }
+  size_t slot_of(uint64_t mixed) const { return size_t((mixed >> 32) * slots_.size() >> 32); }
   size_t next_slot(size_t slot) const { return slot + 1 == slots_.size() ? 0 : slot + 1; }
 
   std::span<uint32_t> offsets_;  // size() + 1
   char* bytes_ = nullptr;
-  std::span<int32_t> slots_;  // -1: free
+  std::span<Slot> slots_;
   size_t max_token_bytes_ = 0;
 };
 
