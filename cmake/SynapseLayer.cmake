@@ -8,6 +8,11 @@ add_library(synapse_flags INTERFACE)
 target_compile_features(synapse_flags INTERFACE cxx_std_20)
 target_include_directories(synapse_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(synapse_flags INTERFACE -Wall -Wextra -Wshadow -ffp-contract=off -fno-math-errno)
+if(SYNAPSE_SANITIZE)
+  target_compile_options(synapse_flags INTERFACE -fsanitize=${SYNAPSE_SANITIZE} -fno-sanitize-recover=all
+                         -fno-omit-frame-pointer)
+  target_link_options(synapse_flags INTERFACE -fsanitize=${SYNAPSE_SANITIZE})
+endif()
 
 set(SYNAPSE_FREESTANDING -fno-exceptions -fno-rtti -fno-threadsafe-statics)
 

@@ -21,7 +21,8 @@ class Block {
 struct BlockParts {
   JsonValue wiring;        // its object in model.json
   const Config& config;
-  Weights weights;         // narrowed to its layer
+  const Weights& model_weights;  // all of them
+  Weights weights;               // narrowed to its layer
   int32_t layer = 0;
   StateLayout& state;      // blocks add the KV slots they need
   Device& device;

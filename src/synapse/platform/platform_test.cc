@@ -216,6 +216,17 @@ TEST_P(Pools, NeedTheirWorkers) {
   EXPECT_EQ(arrived, GetParam());
 }
 
+TEST_P(Pools, ReturnWhenTheSlowestItemIsDone) {
+  for (int turn = 0; turn < 20; ++turn) {
+    std::atomic<int> done = 0;
+    pool->for_each(4, [&](int32_t, int32_t thread) {
+      usleep(thread == 0 ? 100 : 1000);
+      ++done;
+    });
+    ASSERT_EQ(done, 4);
+  }
+}
+
 TEST_P(Pools, WorkInTheDefaultFloatingPointMode) {
   ThreadPool::destroy(pool);
   pool = nullptr;
@@ -223,7 +234,12 @@ TEST_P(Pools, WorkInTheDefaultFloatingPointMode) {
   auto made = ThreadPool::create(GetParam());
   std::atomic<int> wrong = 0;
   if (made.ok()) {
-    (*made)->for_each(64, [&](int32_t, int32_t thread) { wrong += thread > 0 && std::fegetround() != FE_TONEAREST; });
+    std::atomic<int> arrived = 0;
+    (*made)->for_each(GetParam(), [&](int32_t, int32_t thread) {
+      wrong += thread > 0 && std::fegetround() != FE_TONEAREST;
+      ++arrived;
+      while (arrived < GetParam()) usleep(10);  // so that every worker has its item
+    });
     ThreadPool::destroy(*made);
   }
   std::fesetround(FE_TONEAREST);

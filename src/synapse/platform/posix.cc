@@ -32,7 +32,7 @@ Status refused(const char* what, std::string_view name, int error) {
 // Closes when it goes.
 struct Descriptor {
   int fd;
-  explicit Descriptor(int fd) : fd(fd) {}
+  explicit Descriptor(int opened) : fd(opened) {}
   Descriptor(const Descriptor&) = delete;
   ~Descriptor() {
     if (fd >= 0) ::close(fd);

@@ -2,6 +2,7 @@
 // any number of sessions may share a Model.
 #pragma once
 
+#include "synapse/base/sink.h"
 #include "synapse/memory/page_pool.h"
 #include "synapse/model/model.h"
 #include "synapse/runtime/sampler.h"
@@ -53,11 +54,7 @@ class Session {
 
   // The stream as bytes with a checksum: ids and cache. restore() refuses another model, other options or
   // damaged bytes, and leaves the session empty then.
-  struct ByteSink {
-    Status (*take)(void* context, std::span<const uint8_t> bytes) = nullptr;
-    void* context = nullptr;
-  };
-  Status save(const ByteSink& sink) const;
+  Status save(const Sink& sink) const;
   Status restore(std::span<const uint8_t> bytes);
 
   // Set from anywhere (a signal handler): feed and next return `cancelled` within one layer. Null: never.

@@ -1,0 +1,205 @@
+// What must not change a single bit: chunking, batching, threads, instruction sets, saving, cloning, going back.
+#include <gtest/gtest.h>
+
+#include "tests/engine/tiny_model.h"
+
+namespace synapse::test {
+namespace {
+
+constexpr int32_t kT = 150;  // crosses two page boundaries
+
+struct Case {
+  const char* architecture;
+  DType dtype;
+};
+void PrintTo(const Case& c, std::ostream* os) { *os << c.architecture << " " << label(c.dtype); }
+
+class Equivalence : public testing::TestWithParam<Case> {
+ protected:
+  TinyCheckpoint tiny{GetParam().architecture, GetParam().dtype};
+  Checkpoint checkpoint = tiny.get();
+  Engine engine{checkpoint, kernels(), 2, default_cache()};
+  std::vector<int32_t> ids = some_ids(kT, 80);
+
+  std::vector<uint64_t> digests(Engine& e, int32_t chunk) {
+    Digest d;
+    const LogitSink sink = d.sink();
+    Session& s = e.session(chunk);
+    EXPECT_TRUE(s.feed(ids, &sink).ok());
+    return d.rows;
+  }
+  uint64_t last(Session& s) {
+    auto row = s.logits();
+    EXPECT_TRUE(row.ok()) << row.status().message();
+    return row.ok() ? hash64(row->data(), row->size_bytes()) : 0;
+  }
+};
+
+TEST_P(Equivalence, prefill_equals_decode_one_by_one_and_any_chunking) {
+  ASSERT_TRUE(engine.status().ok()) << engine.status().message();
+  const auto whole = digests(engine, kT);
+  ASSERT_EQ(whole.size(), size_t(kT));
+  EXPECT_NE(whole[0], whole[1]);
+  for (int32_t chunk : {1, 7, 64, 100}) EXPECT_EQ(digests(engine, chunk), whole) << "chunk " << chunk;
+}
+
+TEST_P(Equivalence, threads_do_not_matter) {
+  const auto whole = digests(engine, kT);
+  for (int32_t n : {1, 3, 5}) {
+    Engine other(checkpoint, kernels(), n, default_cache());
+    EXPECT_EQ(digests(other, 50), whole) << n << " threads";
+  }
+}
+
+TEST_P(Equivalence, instruction_sets_agree_on_quantised_models) {
+  if (is_float(GetParam().dtype)) GTEST_SKIP() << "float linears are held to a bound, not to equality";
+  const auto whole = digests(engine, kT);
+  for (const Kernels& k : kernel_variants()) {
+    Engine other(checkpoint, k, 1, default_cache());
+    EXPECT_EQ(digests(other, 40), whole) << k.isa;
+  }
+}
+
+TEST_P(Equivalence, a_batch_of_streams_equals_the_streams_alone) {
+  const Model& model = engine.model();
+  const int32_t n_rows[] = {5, 1, 9}, history[] = {70, 3, 64};
+  std::vector<uint64_t> alone, together;
+  std::vector<Session*> sessions;
+  std::vector<int32_t> all_ids;
+  for (int i = 0; i < 3; ++i) {
+    const auto past = some_ids(history[i], 80, uint64_t(10 + i)), now = some_ids(n_rows[i], 80, uint64_t(20 + i));
+    all_ids.insert(all_ids.end(), now.begin(), now.end());
+    Session& s = engine.session();
+    ASSERT_TRUE(s.feed(past).ok());
+    ASSERT_TRUE(s.feed(now).ok());
+    alone.push_back(last(s));
+  }
+  // The same three as one Batch through Model::forward, over states filled alone.
+  std::vector<State*> states;
+  std::vector<Stream> streams;
+  int32_t row = 0;
+  const auto forward = [&](std::span<const Stream> batch_streams, std::span<const int32_t> tokens, std::vector<uint64_t>* out) {
+    Arena& work = engine.arena(size_t(8) << 20);
+    Context cx{engine.device(), work, nullptr, !model.all_float()};
+    const Tensor t = cx.make(DType::i32, {int32_t(tokens.size())});
+    engine.device().write(t, tokens.data());
+    const Batch batch{batch_streams, int32_t(tokens.size())};
+    const Tensor y = model.head(cx, model.forward(cx, t, batch, nullptr));
+    for (const Stream& s : batch_streams)
+      if (out) out->push_back(hash64(static_cast<float*>(y.data) + size_t(s.first_row + s.n_rows - 1) * 80, 80 * 4));
+  };
+  for (int i = 0; i < 3; ++i) {
+    const auto past = some_ids(history[i], 80, uint64_t(10 + i));
+    Arena& a = engine.arena(State::arena_bytes(model.state_layout(), 512));
+    states.push_back(*State::make(model.state_layout(), engine.pages().source(), 512, a));
+    ASSERT_TRUE(states[size_t(i)]->reserve(0, history[i] + n_rows[i]).ok());
+    const Stream fill{&states[size_t(i)]->kv(), 0, history[i], 0};
+    forward({&fill, 1}, past, nullptr);
+    streams.push_back({&states[size_t(i)]->kv(), row, n_rows[i], history[i]});
+    row += n_rows[i];
+  }
+  forward(streams, all_ids, &together);
+  EXPECT_EQ(together, alone);
+}
+
+TEST_P(Equivalence, truncated_cloned_and_restored_streams_go_on_as_the_original) {
+  const auto head = some_ids(100, 80), tail = some_ids(30, 80, 2), other = some_ids(20, 80, 3);
+  Session& original = engine.session();
+  ASSERT_TRUE(original.feed(head).ok());
+  const uint64_t at_head = last(original);
+  Session& clone = engine.session();
+  ASSERT_TRUE(original.clone_to(clone).ok());
+  EXPECT_EQ(last(clone), at_head);
+  std::vector<uint8_t> file;
+  const Sink sink{[](void* f, std::span<const uint8_t> b) -> Status {
+                    auto& bytes = *static_cast<std::vector<uint8_t>*>(f);
+                    bytes.insert(bytes.end(), b.begin(), b.end());
+                    return {};
+                  },
+                  &file};
+  ASSERT_TRUE(original.save(sink).ok());
+  ASSERT_TRUE(original.feed(tail).ok());
+  const uint64_t at_tail = last(original);
+
+  ASSERT_TRUE(clone.feed(other).ok());  // writes into a page that was shared: the original must not see it
+  ASSERT_TRUE(clone.truncate(100).ok());
+  EXPECT_EQ(last(clone), at_head);
+  ASSERT_TRUE(clone.feed(tail).ok());
+  EXPECT_EQ(last(clone), at_tail);
+  ASSERT_TRUE(original.truncate(110).ok());
+  ASSERT_TRUE(original.feed(std::span(tail).subspan(10)).ok());
+  EXPECT_EQ(last(original), at_tail);
+
+  Session& restored = engine.session();
+  ASSERT_TRUE(restored.restore(file).ok());
+  EXPECT_EQ(last(restored), at_head);
+  ASSERT_TRUE(restored.feed(tail).ok());
+  EXPECT_EQ(last(restored), at_tail);
+
+  for (size_t at : {size_t(0), size_t(9), size_t(30), file.size() / 2, file.size() - 1}) {
+    auto damaged = file;
+    damaged[at] ^= 1;
+    EXPECT_FALSE(restored.restore(damaged).ok()) << "byte " << at;
+    EXPECT_TRUE(restored.ids().empty());
+  }
+  EXPECT_FALSE(restored.restore(std::span(file).first(file.size() - 4)).ok());
+}
+
+TEST_P(Equivalence, pages_return_to_the_pool) {
+  const int32_t before = engine.pages().n_used();
+  Session& s = engine.session();
+  ASSERT_TRUE(s.feed(ids).ok());
+  EXPECT_GT(engine.pages().n_used(), before);
+  EXPECT_EQ(s.cache_bytes(), size_t(engine.pages().n_used() - before) * engine.pages().bytes_of_page());
+  ASSERT_TRUE(s.truncate(0).ok());
+  EXPECT_EQ(engine.pages().n_used(), before);
+}
+
+INSTANTIATE_TEST_SUITE_P(families, Equivalence,
+                         testing::Values(Case{"llama", DType::f32}, Case{"llama", DType::q8_0}, Case{"qwen2", DType::q4_0},
+                                         Case{"qwen3", DType::f16}, Case{"qwen3", DType::bf16}, Case{"qwen3", DType::q8_0},
+                                         Case{"qwen3", DType::q4_0}));
+
+TEST(session, a_feed_that_fails_leaves_the_stream_as_it_was) {
+  TinyCheckpoint tiny("qwen3", DType::q8_0);
+  const Checkpoint checkpoint = tiny.get();
+  Engine engine(checkpoint, kernels(), 1, default_cache());
+  Session& s = engine.session(16);
+  const auto head = some_ids(40, 80);
+  ASSERT_TRUE(s.feed(head).ok());
+  const auto before = *s.logits();
+  const uint64_t was = hash64(before.data(), before.size_bytes());
+
+  EXPECT_EQ(s.feed(std::vector<int32_t>{1, 80}).message(), "token 1: id 80, the vocabulary has 80");
+  EXPECT_EQ(s.feed(some_ids(473, 80)).message(), "prompt: 473 tokens after 40, the context holds 512");
+  bool cancel = true;
+  s.cancel_on(&cancel);
+  EXPECT_EQ(s.feed(head).code(), Code::cancelled);
+  s.cancel_on(nullptr);
+  EXPECT_EQ(s.ids().size(), 40u);
+  const auto after = *s.logits();
+  EXPECT_EQ(hash64(after.data(), after.size_bytes()), was);
+}
+
+TEST(session, greedy_next_follows_the_logits_and_stops_at_the_context) {
+  Shape shape;
+  shape.max_seq_len = 70;
+  TinyCheckpoint tiny("llama", DType::q8_0, shape);
+  const Checkpoint checkpoint = tiny.get();
+  Engine engine(checkpoint, kernels(), 1, default_cache());
+  Session& s = engine.session();
+  SamplerOptions greedy;
+  greedy.temperature = 0;
+  EXPECT_EQ(s.next(greedy).status().message(), "logits: nothing was fed");
+  ASSERT_TRUE(s.feed(some_ids(60, 80)).ok());
+  while (!s.full()) {
+    const auto row = *s.logits();
+    const int32_t best = int32_t(std::max_element(row.begin(), row.end()) - row.begin());
+    EXPECT_EQ(s.next(greedy)->id, best);
+  }
+  EXPECT_EQ(s.ids().size(), 70u);
+  EXPECT_EQ(s.next(greedy).status().message(), "context: full with 70 tokens");
+}
+
+}  // namespace
+}  // namespace synapse::test
