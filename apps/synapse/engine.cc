@@ -10,6 +10,9 @@ namespace {
 
 constexpr size_t kFaultLines = 8192;
 
+// One fault is the Status's own message; more are worth a list.
+std::string fault_list(const Faults& faults) { return std::string(faults.count() > 1 ? faults.lines() : ""); }
+
 DType cache_type(const std::string& name, DType otherwise) {
   return name.empty() ? otherwise : *dtype_from_label(name);
 }
@@ -40,6 +43,7 @@ Result<std::unique_ptr<Vocabulary>> Vocabulary::open(Source& source) {
   vocabulary->region = std::move(region);
   SYN_TRY(tokenizer, Tokenizer::build(*spec, vocabulary->region.arena()));
   vocabulary->tokenizer = tokenizer;
+  vocabulary->kind = spec->kind;
   vocabulary->bytes = vocabulary->region.arena().used();
   vocabulary->end_ids = source.end_ids();
   source.drop_tokenizer();
@@ -47,9 +51,9 @@ Result<std::unique_ptr<Vocabulary>> Vocabulary::open(Source& source) {
 }
 
 std::string Vocabulary::piece(int32_t id) const {
-  std::string bytes(tokenizer->max_piece_bytes(), 0);
-  bytes.resize(tokenizer->piece(id, true, bytes.data()));
-  return bytes;
+  std::string text(tokenizer->max_piece_bytes(), 0);
+  text.resize(tokenizer->piece(id, true, text.data()));
+  return text;
 }
 
 Result<std::vector<int32_t>> Vocabulary::encode(std::string_view text, EncodeOptions options) const {
@@ -65,7 +69,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const Flags& flags) {
   engine->flags_ = flags;
   SYN_TRY(processor, Processor::open(flags));
   engine->processor_ = std::move(processor);
-  SYN_TRY(source, Source::open(flags.model));
+  SYN_TRY(source, open_source(flags.model));
   engine->source_ = std::move(source);
   return engine;
 }
@@ -92,7 +96,7 @@ Status Engine::build_model(bool expand) {
   char lines[kFaultLines];
   Faults faults(lines);
   const Result<Model*> model = Model::build(checkpoint, processor_->device(), model_region_.arena(), faults);
-  faults_ = faults.lines();
+  faults_ = fault_list(faults);
   if (!model.ok()) return model.status();
   model_ = *model;
 
@@ -164,6 +168,20 @@ Result<Session*> Engine::start(int32_t reach) {
   Arena& arena = session_region_.arena();
   SYN_TRY(pool, PagePool::make(device, layout, options_.k_dtype, options_.v_dtype, pages_.bytes(), arena));
   return Session::open(*model_, device, *pool, options_, arena);
+}
+
+Result<std::unique_ptr<Source>> open_source(const std::string& name) {
+  char lines[kFaultLines];
+  Faults faults(lines);
+  Result<std::unique_ptr<Source>> source = Source::open(name, faults);
+  if (!source.ok()) std::fputs(fault_list(faults).c_str(), stderr);
+  return source;
+}
+
+Status require_model(Engine& engine, bool expand) {
+  const Status status = engine.build_model(expand);
+  if (!status.ok()) std::fputs(engine.faults().c_str(), stderr);
+  return status;
 }
 
 std::string plan_text(const MemoryPlan& plan) {

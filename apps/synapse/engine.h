@@ -41,6 +41,7 @@ struct Vocabulary {
 
   Region region;
   const Tokenizer* tokenizer = nullptr;
+  TokenizerKind kind = TokenizerKind::none;
   std::vector<int32_t> end_ids;  // every id that ends a generation
   size_t bytes = 0;
 };
@@ -56,7 +57,7 @@ class Engine {
   Processor& processor() { return *processor_; }
   const Vocabulary& vocabulary() const { return *vocabulary_; }  // REQUIRES read_vocabulary
   const Model& model() const { return *model_; }                 // REQUIRES build_model
-  const std::string& faults() const { return faults_; }          // all that build_model found wrong, a line each
+  const std::string& faults() const { return faults_; }          // of build_model, a line each, when more than one
 
   // What a run of `n_positions` takes; 0: the model's context. Weights need not have been read.
   MemoryPlan plan(int32_t n_positions);
@@ -80,6 +81,11 @@ class Engine {
   SessionOptions options_;
   size_t process_bytes_ = 0;
 };
+
+// Opens a source; what is wrong with it is printed, a line each.
+Result<std::unique_ptr<Source>> open_source(const std::string& name);
+// build_model, its faults printed.
+Status require_model(Engine& engine, bool expand);
 
 // A table of its parts, a line each.
 std::string plan_text(const MemoryPlan& plan);

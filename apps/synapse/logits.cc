@@ -43,7 +43,7 @@ Status logits(const Options& o) {
   Flags flags = o.flags;
   if (flags.ctx_size == 0 && ids.size() <= INT32_MAX) flags.ctx_size = int32_t(ids.size());
   SYN_TRY(engine, Engine::open(flags));
-  SYN_RETURN_IF_ERROR(engine->build_model(o.expand));
+  SYN_RETURN_IF_ERROR(require_model(*engine, o.expand));
   const Config& config = engine->model().config();
   SYN_RETURN_IF_ERROR(check_ids(ids, config.vocab_size, o.nll));
   SYN_TRY(session, engine->start(int32_t(ids.size())));

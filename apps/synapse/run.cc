@@ -149,7 +149,7 @@ Status run(const Options& given) {
   SYN_TRY(prompt, read_prompt(o));
   SYN_TRY(engine, Engine::open(o.flags));
   SYN_RETURN_IF_ERROR(engine->read_vocabulary());
-  SYN_RETURN_IF_ERROR(engine->build_model(false));
+  SYN_RETURN_IF_ERROR(require_model(*engine, false));
   SYN_RETURN_IF_ERROR(check(o.sampler, engine->model().config().vocab_size));
   SYN_TRY(ids, encode_prompt(engine->vocabulary(), prompt));
   const int64_t reach = o.predict < 0 ? INT32_MAX : int64_t(ids.size()) + o.predict;

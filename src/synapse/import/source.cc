@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "synapse/base/json.h"
 #include "synapse/import/hf_folder.h"
 #include "synapse/import/tokenizer_json.h"
 #include "synapse/io/gguf.h"
@@ -110,7 +109,7 @@ std::vector<std::string> model_names() {
 Source::Source() = default;
 Source::~Source() = default;
 
-Result<std::unique_ptr<Source>> Source::open(const std::string& name) {
+Result<std::unique_ptr<Source>> Source::open(const std::string& name, Faults& faults) {
   std::unique_ptr<Source> source(new Source);
   std::error_code absent;
   source->path_ = name;
@@ -119,7 +118,7 @@ Result<std::unique_ptr<Source>> Source::open(const std::string& name) {
     source->path_ = found.lexically_normal();
   }
   if (fs::is_directory(source->path_, absent)) {
-    SYN_RETURN_IF_ERROR(source->open_folder(source->path_));
+    SYN_RETURN_IF_ERROR(source->open_folder(source->path_, faults));
   } else {
     SYN_RETURN_IF_ERROR(source->open_gguf(source->path_));
   }
@@ -155,14 +154,17 @@ Status Source::open_gguf(const fs::path& file) {
   return {};
 }
 
-Status Source::open_folder(const fs::path& folder) {
+Status Source::open_folder(const fs::path& folder, Faults& faults) {
   std::error_code absent;
   if (fs::exists(folder / "config.json", absent)) {
-    SYN_TRY(opened, HfFolder::open(folder));
-    folder_ = std::move(opened);
+    SYN_TRY(opened, HfFolder::open(folder.string(), faults));
+    folder_ = std::make_unique<HfFolder>(std::move(opened));
     checkpoint_ = folder_->checkpoint();
-    n_files_ = folder_->n_files();
-    file_bytes_ = folder_->file_bytes();
+    for (const auto& entry : fs::directory_iterator(folder, absent)) {
+      if (entry.path().extension() != ".safetensors") continue;
+      ++n_files_;
+      file_bytes_ += entry.file_size(absent);
+    }
     return {};
   }
   if (fs::exists(folder / "tokenizer.json", absent)) {
@@ -202,14 +204,19 @@ Result<TokenizerSpec> Source::read_tokenizer() {
   std::error_code absent;
   if (!fs::exists(json, absent)) return TokenizerSpec{};
   SYN_TRY(text, platform::MappedFile::open(json.c_str()));
-  SYN_TRY(region, Region::make(kTokenizerTablesFloor + json_arena_bytes(text.bytes()) + 16 * text.bytes().size()));
+  const fs::path config = path_ / "tokenizer_config.json";
+  platform::MappedFile more;
+  if (fs::exists(config, absent)) {
+    SYN_TRY(mapped, platform::MappedFile::open(config.c_str()));
+    more = std::move(mapped);
+  }
+  SYN_TRY(region, Region::make(kTokenizerTablesFloor + tokenizer_json_arena_bytes(text.bytes()) +
+                               tokenizer_json_arena_bytes(more.bytes())));
   tokenizer_region_ = std::move(region);
   Arena& arena = tokenizer_region_.arena();
   SYN_TRY(spec, read_tokenizer_json(text.bytes(), arena));
   files_.push_back(std::move(text));
-  const fs::path config = path_ / "tokenizer_config.json";
-  if (fs::exists(config, absent)) {
-    SYN_TRY(more, platform::MappedFile::open(config.c_str()));
+  if (!more.bytes().empty()) {
     SYN_RETURN_IF_ERROR(apply_tokenizer_config(more.bytes(), spec, arena));
     files_.push_back(std::move(more));
   }

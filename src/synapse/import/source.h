@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "synapse/base/faults.h"
 #include "synapse/import/region.h"
 #include "synapse/io/checkpoint.h"
 #include "synapse/runtime/tokenizer.h"
@@ -23,7 +24,8 @@ std::vector<std::string> model_names();
 
 class Source {
  public:
-  static Result<std::unique_ptr<Source>> open(const std::string& name);
+  // Everything that is wrong with a folder is noted in `faults`.
+  static Result<std::unique_ptr<Source>> open(const std::string& name, Faults& faults);
   ~Source();
 
   // Without tensors where there are only tokenizer files.
@@ -48,7 +50,7 @@ class Source {
  private:
   Source();
   Status open_gguf(const std::filesystem::path& file);
-  Status open_folder(const std::filesystem::path& folder);
+  Status open_folder(const std::filesystem::path& folder, Faults& faults);
   Result<TokenizerSpec> read_tokenizer();
 
   std::filesystem::path path_;
