@@ -2,6 +2,7 @@
 // park at once when the machine is oversubscribed. threads.cc has them; serial.cc runs on the caller.
 #pragma once
 #include <cstdint>
+#include <type_traits>
 
 #include "synapse/base/status.h"
 
@@ -24,7 +25,7 @@ class ThreadPool {
 
   template <typename F>
   void for_each(int32_t n_items, F&& f) {
-    run(n_items, [](void* c, int32_t item, int32_t thread) { (*static_cast<F*>(c))(item, thread); }, &f);
+    run(n_items, [](void* c, int32_t item, int32_t thread) { (*static_cast<std::remove_reference_t<F>*>(c))(item, thread); }, &f);
   }
 
  protected:

@@ -30,7 +30,7 @@ MemoryPlan plan_within(const Model& model, Device& device, SessionOptions option
     if (plan.total() + base_bytes <= budget) fits = middle;
     else fails = middle;
   }
-  MemoryPlan plan = plan_of(std::min(std::max(fits, 1) * kPageRows, most));
+  MemoryPlan plan = plan_of(std::min(std::max<int32_t>(fits, 1) * kPageRows, most));
   if (fits == 0) plan.n_positions = 0;
   return plan;
 }

@@ -1,0 +1,17 @@
+#include <immintrin.h>
+
+#include "synapse/base/compiler.h"
+#include "synapse/base/half.h"
+#include "synapse/cpu/kernels/kernels.h"
+
+namespace synapse {
+namespace {
+
+#include "synapse/cpu/kernels/simd_avx2.h"
+#include "synapse/cpu/kernels/table.inl"
+
+}  // namespace
+
+void add_avx2(Kernels& k) { fill_table(k, "avx2"); }
+
+}  // namespace synapse

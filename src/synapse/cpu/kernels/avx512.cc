@@ -1,0 +1,18 @@
+#include <immintrin.h>
+
+#include "synapse/base/compiler.h"
+#include "synapse/base/half.h"
+#include "synapse/cpu/kernels/kernels.h"
+
+namespace synapse {
+namespace {
+
+#include "synapse/cpu/kernels/simd_avx512.h"
+#include "synapse/cpu/kernels/dot_avx512.h"
+#include "synapse/cpu/kernels/table.inl"
+
+}  // namespace
+
+void add_avx512(Kernels& k) { fill_table(k, "avx512"); }
+
+}  // namespace synapse

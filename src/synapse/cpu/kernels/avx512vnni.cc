@@ -1,0 +1,21 @@
+#include <immintrin.h>
+
+#include "synapse/base/compiler.h"
+#include "synapse/cpu/kernels/kernels.h"
+
+namespace synapse {
+namespace {
+
+#include "synapse/cpu/kernels/simd_avx512.h"
+#include "synapse/cpu/kernels/dot_vnni.h"
+#include "synapse/cpu/kernels/tile.inl"
+
+}  // namespace
+
+void add_avx512vnni(Kernels& k) {
+  k.isa = "avx512vnni";
+  for (Format& f : k.formats)
+    if (f.dot) f.dot = dot_tile;
+}
+
+}  // namespace synapse

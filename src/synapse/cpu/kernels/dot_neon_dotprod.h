@@ -1,0 +1,16 @@
+// dot4 by sdot: lane r of acc += the four products of row r's bytes of k-group g with those of x.
+struct DotX {
+  const int8_t* q;
+};
+struct DotW {
+  int8x16_t p[4];
+};
+SYN_INLINE DotX dot_x(const int8_t* q, int32_t) { return {q}; }
+SYN_INLINE VI dot_start(const DotX&) { return VI(0); }
+SYN_INLINE DotW dot_w(const int8_t* q) { return {{vld1q_s8(q), vld1q_s8(q + 16), vld1q_s8(q + 32), vld1q_s8(q + 48)}}; }
+SYN_INLINE VI dot4(VI acc, const DotW& w, const DotX& x, int g) {
+  int32_t four;
+  __builtin_memcpy(&four, x.q + 4 * g, 4);
+  const int8x16_t v = vreinterpretq_s8_s32(vdupq_n_s32(four));
+  return each_part<VI>([&](int i) { return (PI)vdotq_s32((int32x4_t)acc.p[i], w.p[i], v); });
+}

@@ -1,0 +1,122 @@
+// One CPU's compute as a table of functions over raw memory. They never allocate, fail or see a
+// Tensor; n counts elements; pointers need no alignment unless stated; outputs do not alias inputs
+// unless stated. What each computes, to the bit: docs/numerics.md. Every variant agrees with scalar
+// except where `fast` says so.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "synapse/base/dtype.h"
+
+namespace synapse {
+
+inline constexpr int32_t kTileRows = 16;      // output rows computed together: one to a lane
+inline constexpr int32_t kBlock = 32;         // the unit of a tile along K
+inline constexpr int32_t kTileBlocks = 32;    // K is walked in runs of this many blocks, so that a tile stays in L1
+inline constexpr int32_t kQueryBlock = 4;     // queries attended together
+inline constexpr int32_t kAttendKeys = 64;    // keys of a page
+
+// 16 rows of weights along one run of blocks, unpacked: weight = d * q.
+struct alignas(64) Tile {
+  int8_t q[kTileBlocks][kBlock / 4][kTileRows][4];
+  float d[kTileBlocks][kTileRows];
+};
+
+// Rows of activations as the quantised linear reads them. Row r starts at q + r * n, d + r * (n / group)
+// and sums + r * (n / kBlock).
+struct QuantRows {
+  int8_t* q;
+  float* d;
+  int32_t* sums;  // of the q of every 32
+  int32_t n;      // elements in a row
+};
+
+// What a storage format can do; null where it cannot.
+struct Format {
+  // n elements, whole blocks. The bytes of ggml's reference quantiser.
+  void (*quantize)(void* blocks, const float* x, size_t n);
+  void (*dequantize)(float* y, const void* blocks, size_t n);
+
+  // Quantised formats: 32-blocks first_block .. +n_blocks of 16 rows into a tile (n_blocks <= kTileBlocks),
+  // and that tile times n_rows rows of x: acc (n_rows, 16) goes on from what it holds.
+  int32_t group;  // elements that share one scale of activations; 0 in float formats
+  void (*unpack)(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks);
+  void (*dot)(float* acc, const Tile* tile, const QuantRows* x, int32_t n_rows, int32_t first_block,
+              int32_t n_blocks);
+
+  // Float formats: acc (n_x, 16), of which n_w columns are written, = x (n_x, n) times n_w rows of weights.
+  using Linear = void (*)(float* acc, const float* x, int32_t n_x, const uint8_t* const rows[kTileRows], int32_t n_w,
+                          int32_t n);
+  Linear exact;  // 16 lanes, two roundings
+  Linear fast;   // the same order with fused multiply-adds where the CPU has them
+};
+
+// A page of the cache as attention reads it: k d-major in groups of 16 keys, v row-major.
+struct PageView {
+  const void* k;
+  const void* v;
+  DType k_dtype;  // f32 or f16
+  DType v_dtype;
+};
+
+// A query and its running softmax. It sees keys first .. last-1 of the page at hand.
+struct Attending {
+  const float* q;  // (D)
+  float* o;        // (D)
+  float m, l;
+  int32_t first, last;
+  bool started;    // false before its first page
+};
+
+inline constexpr int32_t kActs = 5;  // none, silu, gelu, gelu_tanh, relu
+
+struct Kernels {
+  const char* isa;
+  Format formats[kNDTypes];
+
+  // y may alias its inputs.
+  void (*activate[kActs])(float* y, const float* x, size_t n);
+  void (*gate[kActs])(float* y, const float* g, const float* u, size_t n);  // act(g) * u
+  void (*add)(float* y, const float* a, const float* b, size_t n);
+  void (*scale)(float* y, const float* x, float factor, size_t n);
+
+  // One row; w has n elements, b too or is null. y may alias x.
+  void (*rms_norm)(float* y, const float* x, const float* w, const float* b, float eps, size_t n);
+  void (*layer_norm)(float* y, const float* x, const float* w, const float* b, float eps, size_t n);
+
+  // One row of activations in groups of `group`, a multiple of 32 that divides n.
+  void (*quantize_row)(int8_t* q, float* d, int32_t* sums, const float* x, size_t n, size_t group);
+
+  // cos and sin of position * inv_freq[i], times factor if that is not 1; then a head of D elements
+  // whose first n_rot are turned: pairs (i, i + n_rot / 2), or (2i, 2i + 1).
+  void (*rope_angles)(float* c, float* s, int32_t position, const float* inv_freq, float factor, size_t n);
+  void (*rope_half)(float* y, const float* x, const float* c, const float* s, size_t n_rot, size_t D);
+  void (*rope_interleaved)(float* y, const float* x, const float* c, const float* s, size_t n_rot, size_t D);
+
+  // Up to kQueryBlock queries against one page, merged into what they hold. Those with first >= last skip it.
+  void (*attend)(Attending* queries, int32_t n_queries, const PageView* page, float factor, size_t D);
+  // p[j] = exp(score of key j - m) for one query, 0 where it does not see; returns m, the page's largest score.
+  float (*page_probabilities)(float* p, const Attending* query, const PageView* page, float factor, size_t D);
+  // sum[j] += p[j] * (exp(m_page - m) / l) over a page
+  void (*add_received)(float* sum, const float* p, float m_page, float m, float l);
+};
+
+// The scalar reference, then that table improved by one instruction set after another, as far as the
+// running CPU goes. The first call must not race with another.
+std::span<const Kernels> kernel_variants();
+const Kernels& kernels();                              // the last of them: what the engine uses
+const Kernels* find_kernels(std::string_view isa);     // null when this CPU or build has no such variant
+
+// Each replaces the entries that its instruction set does better. select_<cpu>.cc, of which the build
+// lists one, knows which of them there are.
+void add_scalar(Kernels& k);
+void add_avx2(Kernels& k);
+void add_avx512(Kernels& k);
+void add_avx512vnni(Kernels& k);
+void add_neon(Kernels& k);
+void add_neon_dotprod(Kernels& k);
+void add_wasm128(Kernels& k);
+
+}  // namespace synapse

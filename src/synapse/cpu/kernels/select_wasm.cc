@@ -1,0 +1,10 @@
+#include "synapse/cpu/kernels/select.h"
+
+namespace synapse {
+
+void select(Cascade& found) {
+  found.improve(add_scalar);
+  found.improve(add_wasm128);
+}
+
+}  // namespace synapse

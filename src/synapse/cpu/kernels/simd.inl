@@ -1,0 +1,102 @@
+// V and VI: 16 lanes of f32 and of int32, as kParts native vectors. An ISA's header (simd_<isa>.h) says
+// how wide a native vector is; arithmetic, comparison and selection are the compiler's vector
+// extensions, so only what those lack is left to it. Included inside an unnamed namespace; includes nothing.
+
+constexpr int kParts = 64 / kPartBytes;
+constexpr int kPartLanes = kPartBytes / 4;
+typedef float PF __attribute__((vector_size(kPartBytes)));
+typedef int32_t PI __attribute__((vector_size(kPartBytes)));
+
+template <typename P, typename E>
+struct Lanes {
+  P p[kParts];
+
+  Lanes() = default;
+  SYN_INLINE explicit Lanes(E value) {
+    for (P& part : p) part = value - P{};
+  }
+  SYN_INLINE static Lanes load(const void* from) {
+    Lanes v;
+    __builtin_memcpy(&v.p, from, 64);
+    return v;
+  }
+  SYN_INLINE void store(void* to) const { __builtin_memcpy(to, &p, 64); }
+};
+using V = Lanes<PF, float>;
+using VI = Lanes<PI, int32_t>;
+
+// The parts f(0) .. f(kParts - 1).
+template <typename T, typename Fn>
+SYN_INLINE T each_part(Fn f) {
+  T v;
+  v.p[0] = f(0);
+  if constexpr (kParts > 1) v.p[1] = f(1);
+  if constexpr (kParts > 2) v.p[2] = f(2), v.p[3] = f(3);
+  return v;
+}
+
+SYN_INLINE V operator+(V a, V b) { return each_part<V>([&](int i) { return a.p[i] + b.p[i]; }); }
+SYN_INLINE V operator-(V a, V b) { return each_part<V>([&](int i) { return a.p[i] - b.p[i]; }); }
+SYN_INLINE V operator*(V a, V b) { return each_part<V>([&](int i) { return a.p[i] * b.p[i]; }); }
+SYN_INLINE V operator/(V a, V b) { return each_part<V>([&](int i) { return a.p[i] / b.p[i]; }); }
+SYN_INLINE VI operator<(V a, V b) { return each_part<VI>([&](int i) { return PI(a.p[i] < b.p[i]); }); }
+SYN_INLINE VI operator>(V a, V b) { return each_part<VI>([&](int i) { return PI(a.p[i] > b.p[i]); }); }
+SYN_INLINE VI operator==(V a, V b) { return each_part<VI>([&](int i) { return PI(a.p[i] == b.p[i]); }); }
+
+SYN_INLINE VI operator+(VI a, VI b) { return each_part<VI>([&](int i) { return a.p[i] + b.p[i]; }); }
+SYN_INLINE VI operator-(VI a, VI b) { return each_part<VI>([&](int i) { return a.p[i] - b.p[i]; }); }
+SYN_INLINE VI operator&(VI a, VI b) { return each_part<VI>([&](int i) { return a.p[i] & b.p[i]; }); }
+SYN_INLINE VI operator|(VI a, VI b) { return each_part<VI>([&](int i) { return a.p[i] | b.p[i]; }); }
+SYN_INLINE VI operator^(VI a, VI b) { return each_part<VI>([&](int i) { return a.p[i] ^ b.p[i]; }); }
+SYN_INLINE VI operator<<(VI a, int n) { return each_part<VI>([&](int i) { return a.p[i] << n; }); }
+SYN_INLINE VI operator>>(VI a, int n) { return each_part<VI>([&](int i) { return a.p[i] >> n; }); }  // keeps the sign
+SYN_INLINE VI operator<(VI a, VI b) { return each_part<VI>([&](int i) { return PI(a.p[i] < b.p[i]); }); }
+
+SYN_INLINE VI as_int(V a) { return each_part<VI>([&](int i) { return (PI)a.p[i]; }); }
+SYN_INLINE V as_float(VI a) { return each_part<V>([&](int i) { return (PF)a.p[i]; }); }
+SYN_INLINE V to_float(VI a) { return each_part<V>([&](int i) { return __builtin_convertvector(a.p[i], PF); }); }
+SYN_INLINE V select(VI m, V a, V b) { return each_part<V>([&](int i) { return m.p[i] ? a.p[i] : b.p[i]; }); }
+SYN_INLINE VI select(VI m, VI a, VI b) { return each_part<VI>([&](int i) { return m.p[i] ? a.p[i] : b.p[i]; }); }
+
+// a * b + c in two roundings; fma(a, b, c) in one, where the CPU has it.
+SYN_INLINE V mul_add(V a, V b, V c) { return a * b + c; }
+SYN_INLINE V fma(V a, V b, V c) { return each_part<V>([&](int i) { return fma_part(a.p[i], b.p[i], c.p[i]); }); }
+SYN_INLINE VI round_to_int(V a) { return each_part<VI>([&](int i) { return PI(round_part(a.p[i])); }); }  // half to even
+
+// The first n lanes; the others are 0 when loaded and left alone when stored.
+SYN_INLINE V load_n(const float* from, size_t n) {
+  float lanes[16] = {};
+  __builtin_memcpy(lanes, from, n * sizeof(float));
+  return V::load(lanes);
+}
+SYN_INLINE void store_n(float* to, V v, size_t n) {
+  float lanes[16];
+  v.store(lanes);
+  __builtin_memcpy(to, lanes, n * sizeof(float));
+}
+
+// The lanes in one fixed tree: i with i + 8, then 4, 2, 1.
+SYN_INLINE float sum(V v) {
+  float s[16];
+  v.store(s);
+  for (int half = 8; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) s[i] = s[i] + s[i + half];
+  return s[0];
+}
+SYN_INLINE float largest(V v) {
+  float s[16];
+  v.store(s);
+  for (int half = 8; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) s[i] = s[i] > s[i + half] ? s[i] : s[i + half];
+  return s[0];
+}
+SYN_INLINE int32_t largest(VI v) {
+  int32_t s[16];
+  v.store(s);
+  for (int half = 8; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) s[i] = s[i] > s[i + half] ? s[i] : s[i + half];
+  return s[0];
+}
+
+using F = V;
+using I = VI;

@@ -1,0 +1,61 @@
+// How CpuDevice runs one op: a function per op, in a file per group of op.def.
+#pragma once
+#include "synapse/base/arena.h"
+#include "synapse/cpu/kernels/kernels.h"
+#include "synapse/platform/threads.h"
+#include "synapse/tensor/op.h"
+
+namespace synapse::cpu {
+
+struct Run {
+  const OpCall& call;
+  const Kernels& kernels;
+  platform::ThreadPool& pool;
+  Arena& scratch;  // of exactly the bytes that the op's scratch function asked for
+};
+
+inline const float* f32(const Tensor& t) { return static_cast<const float*>(t.data); }
+inline float* f32_out(const Tensor& t) { return static_cast<float*>(t.data); }
+
+// Work that one thread does sooner than another could be woken for it, in multiply-adds or as much.
+inline constexpr int64_t kSerialWork = 1 << 15;
+
+// f(item, thread) for every item, on the pool when `work` in all is worth it.
+template <typename F>
+void parallel(const Run& run, int32_t n_items, int64_t work, F&& f) {
+  if (work < kSerialWork) {
+    for (int32_t item = 0; item < n_items; ++item) f(item, 0);
+  } else {
+    run.pool.for_each(n_items, f);
+  }
+}
+
+// Items of at least this much work each, so that handing them out costs little. Depends on shapes only.
+inline int32_t units_per_item(int64_t work_per_unit) {
+  constexpr int64_t kItemWork = 1 << 14;
+  return work_per_unit >= kItemWork ? 1 : int32_t(kItemWork / (work_per_unit > 0 ? work_per_unit : 1));
+}
+inline int32_t ceil_div(int32_t a, int32_t b) { return (a + b - 1) / b; }
+
+void run_copy(const Run&);
+void run_get_rows(const Run&);
+void run_linears(const Run&);
+void run_norm_linears(const Run&);
+void run_gated_linears(const Run&);
+void run_linear_add(const Run&);
+void run_norm(const Run&);
+void run_activate(const Run&);
+void run_add(const Run&);
+void run_scale(const Run&);
+void run_rope(const Run&);
+void run_kv_append(const Run&);
+void run_attention(const Run&);
+
+// Take from `arena` what the op takes while it runs: from a counting arena, to learn the bytes.
+using Scratch = void (*)(const OpCall& call, const Kernels& kernels, int32_t n_threads, Arena& arena);
+void scratch_linear(const OpCall&, const Kernels&, int32_t, Arena&);
+void scratch_rope(const OpCall&, const Kernels&, int32_t, Arena&);
+void scratch_kv_append(const OpCall&, const Kernels&, int32_t, Arena&);
+void scratch_attention(const OpCall&, const Kernels&, int32_t, Arena&);
+
+}  // namespace synapse::cpu

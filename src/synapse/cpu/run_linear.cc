@@ -1,0 +1,198 @@
+// Linears. Rows of x are normalised and quantised once, then every group of 16 output rows is one unit of work:
+// its weights are unpacked run by run of K and meet all rows of x while they lie in the cache.
+#include "synapse/cpu/run.h"
+
+namespace synapse::cpu {
+namespace {
+
+constexpr int32_t kMaxPairs = 3;
+constexpr int32_t kRowBlock = 256;  // rows of x that meet an unpacked tile: their accumulators stay in L1
+
+struct Weights {
+  const Tensor* w;
+  const Tensor* b;
+  int32_t rows_of;  // which of Plan::quantised it reads; -1: x itself
+};
+
+// Everything that the four ops of this group have in common, and where their scratch lies.
+struct Plan {
+  const Tensor* x;
+  const Tensor* norm_w = nullptr;
+  const Tensor* norm_b = nullptr;
+  Weights weights[kMaxPairs];
+  int32_t n_weights = 0;
+  int32_t n_rows, n;  // of x
+
+  float* normed = nullptr;
+  QuantRows quantised[kMaxPairs];
+  int32_t groups[kMaxPairs];
+  int32_t n_quantised = 0;
+  Tile* tiles;   // one a thread
+  float* acc;    // n_acc a thread, of (row_block, 16)
+  int32_t row_block, n_acc;
+
+  size_t acc_floats() const { return size_t(row_block) * kTileRows; }
+};
+
+void add_weights(Plan& p, const Tensor& w, const Tensor& b, const Kernels& kernels, Arena& arena) {
+  Weights& out = p.weights[p.n_weights++];
+  out = {&w, &b, -1};
+  const int32_t group = kernels.formats[size_t(w.dtype)].group;
+  if (group == 0) return;
+  for (int32_t i = 0; i < p.n_quantised; ++i)
+    if (p.groups[i] == group) out.rows_of = i;
+  if (out.rows_of >= 0) return;
+  out.rows_of = p.n_quantised++;
+  p.groups[out.rows_of] = group;
+  const size_t size = size_t(p.n_rows) * size_t(p.n);
+  QuantRows& q = p.quantised[out.rows_of];
+  q.n = p.n;
+  q.q = arena.array<int8_t>(size, Arena::kAlign);
+  q.d = arena.array<float>(size / size_t(group), Arena::kAlign);
+  q.sums = arena.array<int32_t>(size / kBlock, Arena::kAlign);
+}
+
+Plan make_plan(const OpCall& call, const Kernels& kernels, int32_t n_threads, Arena& arena) {
+  static constexpr Tensor no_bias;
+  Plan p;
+  p.x = &call.in[0], p.n_rows = p.x->rows(), p.n = p.x->cols();
+  p.row_block = p.n_rows < kRowBlock ? p.n_rows : kRowBlock;
+  p.n_acc = call.op == Op::gated_linears ? 2 : 1;
+  if (call.op == Op::norm_linears) {
+    p.norm_w = &call.in[1], p.norm_b = &call.in[2];
+    p.normed = arena.array<float>(size_t(p.n_rows) * size_t(p.n), Arena::kAlign);
+  }
+  if (call.op == Op::gated_linears) {
+    add_weights(p, call.in[1], no_bias, kernels, arena), add_weights(p, call.in[2], no_bias, kernels, arena);
+  } else if (call.op == Op::linear_add) {
+    add_weights(p, call.in[1], call.in[2], kernels, arena);
+  } else {
+    SYN_CHECK(call.n_out <= kMaxPairs);
+    const int first = call.op == Op::norm_linears ? 3 : 1;
+    for (int i = 0; i < call.n_out; ++i)
+      add_weights(p, call.in[first + 2 * i], call.in[first + 2 * i + 1], kernels, arena);
+  }
+  p.tiles = p.n_quantised ? arena.array<Tile>(size_t(n_threads), Arena::kAlign) : nullptr;
+  p.acc = arena.array<float>(size_t(n_threads) * size_t(p.n_acc) * p.acc_floats(), Arena::kAlign);
+  return p;
+}
+
+// Normalises and quantises the rows of x, as far as the plan wants either.
+void prepare_rows(const Run& run, const Plan& p) {
+  if (!p.normed && !p.n_quantised) return;
+  const size_t n = size_t(p.n);
+  const auto norm = run.call.attrs.norm == Norm::rms ? run.kernels.rms_norm : run.kernels.layer_norm;
+  parallel(run, p.n_rows, int64_t(p.n_rows) * p.n, [&](int32_t row, int32_t) {
+    const float* x = f32(*p.x) + size_t(row) * n;
+    if (p.normed) {
+      float* y = p.normed + size_t(row) * n;
+      norm(y, x, f32(*p.norm_w), f32(*p.norm_b), run.call.attrs.eps, n);
+      x = y;
+    }
+    for (int32_t i = 0; i < p.n_quantised; ++i) {
+      const QuantRows& q = p.quantised[i];
+      const size_t at = size_t(row) * n, group = size_t(p.groups[i]);
+      run.kernels.quantize_row(q.q + at, q.d + at / group, q.sums + at / kBlock, x, n, group);
+    }
+  });
+}
+
+int32_t columns_of(const Weights& w, int32_t group) {
+  const int32_t left = w.w->rows() - group * kTileRows;
+  return left < kTileRows ? left : kTileRows;
+}
+
+// acc (n_rows, 16) = rows first_row .. of x times 16 rows of w, those past its end repeating the last.
+void multiply(const Run& run, const Plan& p, const Weights& w, int32_t group, int32_t first_row, int32_t n_rows,
+              int32_t thread, float* acc) {
+  const Format& format = run.kernels.formats[size_t(w.w->dtype)];
+  const uint8_t* rows[kTileRows];
+  for (int32_t r = 0; r < kTileRows; ++r) {
+    const int32_t row = group * kTileRows + r, last = w.w->rows() - 1;
+    rows[r] = static_cast<const uint8_t*>(w.w->data) + size_t(row < last ? row : last) * w.w->strides[0];
+  }
+  std::memset(acc, 0, size_t(n_rows) * kTileRows * sizeof(float));
+  if (w.rows_of < 0) {
+    const float* x = (p.normed ? p.normed : f32(*p.x)) + size_t(first_row) * size_t(p.n);
+    const auto linear = run.call.attrs.exact ? format.exact : format.fast;
+    return linear(acc, x, n_rows, rows, columns_of(w, group), p.n);
+  }
+  QuantRows x = p.quantised[w.rows_of];
+  const size_t at = size_t(first_row) * size_t(p.n);
+  x.q += at, x.d += at / size_t(format.group), x.sums += at / kBlock;
+  const int32_t n_blocks = p.n / kBlock;
+  for (int32_t block = 0; block < n_blocks; block += kTileBlocks) {
+    const int32_t count = n_blocks - block < kTileBlocks ? n_blocks - block : kTileBlocks;
+    format.unpack(&p.tiles[thread], rows, block, count);
+    format.dot(acc, &p.tiles[thread], &x, n_rows, block, count);
+  }
+}
+
+// out = (acc + bias) + residual, of one group's columns.
+void finish(const Weights& w, const Tensor* residual, const Tensor& out, int32_t group, int32_t first_row,
+            int32_t n_rows, const float* acc) {
+  const int32_t columns = columns_of(w, group);
+  const size_t n = size_t(out.cols()), first = size_t(group) * kTileRows;
+  const float* bias = w.b->empty() ? nullptr : f32(*w.b) + first;
+  for (int32_t r = 0; r < n_rows; ++r) {
+    const size_t at = size_t(first_row + r) * n + first;
+    float* y = f32_out(out) + at;
+    for (int32_t c = 0; c < columns; ++c) {
+      float v = acc[r * kTileRows + c];
+      if (bias) v = v + bias[c];
+      if (residual) v = v + f32(*residual)[at + size_t(c)];
+      y[c] = v;
+    }
+  }
+}
+
+// Calls f(group, first_row, n_rows, thread) for the groups of 16 rows of one weight, in parallel.
+template <typename F>
+void for_each_group(const Run& run, const Plan& p, const Weights& w, int32_t per_unit, F&& f) {
+  const int32_t n_groups = ceil_div(w.w->rows(), kTileRows);
+  const int64_t unit = int64_t(p.n_rows) * p.n * kTileRows * per_unit;
+  const int32_t grain = units_per_item(unit);
+  parallel(run, ceil_div(n_groups, grain), unit * n_groups, [&](int32_t item, int32_t thread) {
+    const int32_t end = (item + 1) * grain < n_groups ? (item + 1) * grain : n_groups;
+    for (int32_t group = item * grain; group < end; ++group)
+      for (int32_t row = 0; row < p.n_rows; row += p.row_block)
+        f(group, row, p.n_rows - row < p.row_block ? p.n_rows - row : p.row_block, thread);
+  });
+}
+
+void run_pairs(const Run& run, const Tensor* residual) {
+  const Plan p = make_plan(run.call, run.kernels, run.pool.size(), run.scratch);
+  prepare_rows(run, p);
+  for (int32_t i = 0; i < p.n_weights; ++i)
+    for_each_group(run, p, p.weights[i], 1, [&](int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
+      float* acc = p.acc + size_t(thread) * p.acc_floats();
+      multiply(run, p, p.weights[i], group, row, n_rows, thread, acc);
+      finish(p.weights[i], residual, run.call.out[i], group, row, n_rows, acc);
+    });
+}
+
+}  // namespace
+
+void scratch_linear(const OpCall& call, const Kernels& kernels, int32_t n_threads, Arena& arena) {
+  make_plan(call, kernels, n_threads, arena);
+}
+
+void run_linears(const Run& run) { run_pairs(run, nullptr); }
+void run_norm_linears(const Run& run) { run_pairs(run, nullptr); }
+void run_linear_add(const Run& run) { run_pairs(run, &run.call.in[3]); }
+
+void run_gated_linears(const Run& run) {
+  const Plan p = make_plan(run.call, run.kernels, run.pool.size(), run.scratch);
+  prepare_rows(run, p);
+  const auto gate = run.kernels.gate[size_t(run.call.attrs.act)];
+  for_each_group(run, p, p.weights[0], 2, [&](int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
+    float* g = p.acc + size_t(thread) * 2 * p.acc_floats();
+    float* u = g + p.acc_floats();
+    multiply(run, p, p.weights[0], group, row, n_rows, thread, g);
+    multiply(run, p, p.weights[1], group, row, n_rows, thread, u);
+    gate(g, g, u, size_t(n_rows) * kTileRows);
+    finish(p.weights[0], nullptr, run.call.out[0], group, row, n_rows, g);
+  });
+}
+
+}  // namespace synapse::cpu

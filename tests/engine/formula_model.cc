@@ -1,0 +1,101 @@
+#include "tests/engine/formula_model.h"
+
+#include "synapse/base/math.h"
+#include "synapse/base/rng.h"
+
+namespace synapse::test {
+namespace {
+
+struct Maker {
+  static constexpr size_t kMost = 128;
+  std::string_view architecture;
+  DType dtype;
+  const Kernels& kernels;
+  Arena& arena;
+  MetaEntry* metadata = arena.array<MetaEntry>(kMost);
+  NamedTensor* tensors = arena.array<NamedTensor>(kMost);
+  size_t n_metadata = 0, n_tensors = 0;
+
+  template <typename... Parts>
+  std::string_view name(const Parts&... parts) {
+    const Text<96> text(parts...);
+    char* kept = arena.array<char>(text.view().size());
+    SYN_CHECK(kept);
+    std::memcpy(kept, text.view().data(), text.view().size());
+    return {kept, text.view().size()};
+  }
+
+  MetaValue& meta(std::string_view key, MetaType type) {
+    SYN_CHECK(metadata && n_metadata < kMost);
+    MetaEntry& entry = metadata[n_metadata++] = {key, {}};
+    entry.value.type = type;
+    return entry.value;
+  }
+  void number(std::string_view key, int32_t n) { meta(name(architecture, ".", key), MetaType::u32).u = uint64_t(n); }
+  void real(std::string_view key, double x) { meta(name(architecture, ".", key), MetaType::f32).f = x; }
+
+  // base + scale * u, u uniform in [-1, 1).
+  void add(std::string_view tensor, DType type, std::initializer_list<int32_t> dims, float base, float scale) {
+    SYN_CHECK(tensors && n_tensors < kMost);
+    Tensor t = make_tensor(nullptr, type, dims);
+    t.data = arena.alloc(t.bytes());
+    const size_t mark = arena.mark();
+    float* x = arena.array<float>(t.size());
+    SYN_CHECK(t.data && x);
+    const uint64_t seed = hash64(tensor.data(), tensor.size());
+    for (size_t i = 0; i < t.size(); ++i) x[i] = base + scale * (2 * random_unit(seed, i) - 1);
+    kernels.formats[size_t(type)].quantize(t.data, x, t.size());
+    arena.rewind(mark);
+    tensors[n_tensors++] = {tensor, t};
+  }
+  void vector(std::string_view tensor, int32_t n, float base, float scale) { add(tensor, DType::f32, {n}, base, scale); }
+  void matrix(std::string_view tensor, int32_t rows, int32_t cols) {
+    add(tensor, dtype, {rows, cols}, 0, 1.5f / sqrt_f32(float(cols)));
+  }
+};
+
+}  // namespace
+
+Checkpoint FormulaModel::checkpoint(Arena& arena) const {
+  Checkpoint c;
+  c.format = "formula";
+  c.metadata = metadata, c.tensors = tensors;
+  const Status indexed = c.index(arena);
+  SYN_CHECK(indexed.ok());
+  return c;
+}
+
+FormulaModel make_formula_model(std::string_view architecture, DType dtype, const Shape& s, const Kernels& kernels,
+                                Arena& arena) {
+  Maker m{architecture, dtype, kernels, arena};
+  m.meta("general.architecture", MetaType::string).text = architecture;
+  m.number("block_count", s.n_layers), m.number("embedding_length", s.dim);
+  m.number("feed_forward_length", s.hidden_dim), m.number("attention.head_count", s.n_heads);
+  m.number("attention.head_count_kv", s.n_kv_heads), m.number("attention.key_length", s.head_dim);
+  m.number("context_length", s.max_seq_len);
+  if (s.window) m.number("attention.sliding_window", s.window);
+  m.real("attention.layer_norm_rms_epsilon", 1e-6), m.real("rope.freq_base", 10000);
+
+  m.add("token_embd.weight", dtype, {s.vocab_size, s.dim}, 0, 0.5f);
+  m.vector("output_norm.weight", s.dim, 1, 0.2f);
+  const int32_t q = s.n_heads * s.head_dim, kv = s.n_kv_heads * s.head_dim;
+  for (int32_t i = 0; i < s.n_layers; ++i) {
+    const auto blk = [&](std::string_view part) { return m.name("blk.", i, ".", part); };
+    m.vector(blk("attn_norm.weight"), s.dim, 1, 0.2f), m.vector(blk("ffn_norm.weight"), s.dim, 1, 0.2f);
+    m.matrix(blk("attn_q.weight"), q, s.dim), m.matrix(blk("attn_k.weight"), kv, s.dim);
+    m.matrix(blk("attn_v.weight"), kv, s.dim), m.matrix(blk("attn_output.weight"), s.dim, q);
+    m.matrix(blk("ffn_gate.weight"), s.hidden_dim, s.dim), m.matrix(blk("ffn_up.weight"), s.hidden_dim, s.dim);
+    m.matrix(blk("ffn_down.weight"), s.dim, s.hidden_dim);
+    if (architecture == "qwen3") {
+      m.vector(blk("attn_q_norm.weight"), s.head_dim, 1, 0.2f);
+      m.vector(blk("attn_k_norm.weight"), s.head_dim, 1, 0.2f);
+    }
+    if (architecture == "qwen2") {
+      m.vector(blk("attn_q.bias"), q, 0, 0.3f), m.vector(blk("attn_k.bias"), kv, 0, 0.3f);
+      m.vector(blk("attn_v.bias"), kv, 0, 0.3f);
+    }
+  }
+  return {{m.metadata, m.n_metadata}, {m.tensors, m.n_tensors}};
+}
+
+}  // namespace synapse::test
