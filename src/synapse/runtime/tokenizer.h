@@ -12,14 +12,28 @@
 namespace synapse {
 
 enum class TokenizerKind : uint8_t { none, byte_bpe, spm_bpe };  // GPT-2 style bytes; SentencePiece BPE with byte fallback
-enum class PreTokenizer : uint8_t { none, gpt2, llama3, qwen2 };
+enum class PreTokenizer : uint8_t {
+  none,         // the text between added tokens is one word
+  gpt2,         // the patterns: runtime/pretokenize.cc
+  llama3,
+  qwen2,
+  qwen35,
+  gpt2_digits,
+  metaspace,    // spm: a word begins at every space
+};
 enum class TokenType : uint8_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };  // GGUF's
+
+struct Merge {
+  std::string_view left, right;
+};
 
 struct AddedToken {   // found in the text before anything else
   int32_t id = 0;
   std::string_view text;
   bool special = false;     // control: hidden from text output, parsed only when asked
-  bool lstrip = false, rstrip = false, single_word = false, normalized = false;
+  bool lstrip = false, rstrip = false;  // takes the white space on that side along
+  bool single_word = false;             // only where no word character touches it
+  bool normalized = false;              // found after normalisation, not before
 };
 
 struct TokenizerSpec {
@@ -27,13 +41,16 @@ struct TokenizerSpec {
   PreTokenizer pre = PreTokenizer::none;
   bool nfc = false;
   bool ignore_merges = false;       // a word that is a token needs no merging
-  bool add_space_prefix = false;    // spm: "Hello" is encoded as "▁Hello"
+  bool byte_fallback = false;       // a character without a token becomes the tokens <0xXX> of its bytes
+  bool fuse_unk = false;            // neighbouring unknown characters share one unk_id
+  bool add_space_prefix = false;    // "Hello" is encoded as " Hello"
   bool strip_space_prefix = false;  // and one leading space is dropped on decoding
-  bool space_prefix_every_segment = false;  // tokenizer.json: after each added token too; GGUF: only at the start
+  bool space_prefix_every_segment = false;  // after each added token too, not only at the start of the text
+  bool space_prefix_if_missing = false;     // not before text that begins with a space
   std::span<std::string_view> tokens;       // by id, as stored (byte-level ones in the GPT-2 alphabet)
   std::span<float> scores;                  // by id; spm from GGUF; may be empty
   std::span<TokenType> types;               // by id
-  std::span<std::string_view> merges;       // "left right", best first; empty for spm with scores
+  std::span<Merge> merges;                  // best first; when empty, spm merges by scores
   std::span<AddedToken> added;
   std::span<int32_t> prefix, suffix;        // ids put around one sequence (BOS, EOS)
   int32_t bos_id = -1, eos_id = -1, unk_id = -1, pad_id = -1;
@@ -73,8 +90,10 @@ class Tokenizer {
   // `show_special`. A piece may end inside a UTF-8 character: see Detokenizer.
   size_t piece(int32_t id, bool show_special, char* out) const;
   size_t max_piece_bytes() const;
+  bool strips_space_prefix() const;  // decoding drops one leading space
 
  private:
+  friend class Encoder;  // runtime/tokenizer_encode.cc
   struct Impl;
   const Impl* impl_ = nullptr;
 };

@@ -1,0 +1,299 @@
+// Encoding: text -> segments between added tokens -> normalised -> words -> symbols -> merged ids.
+#include <algorithm>
+#include <bit>
+
+#include "synapse/base/rng.h"
+#include "synapse/runtime/pretokenize.h"
+#include "synapse/runtime/tokenizer_impl.h"
+#include "synapse/runtime/unicode.h"
+
+namespace synapse {
+namespace {
+
+constexpr size_t kMaxTextBytes = size_t(1) << 28;
+constexpr std::string_view kSpace = "\u2581";
+
+// Ids go here; those that find no room are counted.
+struct Sink {
+  std::span<int32_t> out;
+  size_t n = 0;
+  void push(int32_t id) {
+    if (n < out.size()) out[n] = id;
+    ++n;
+  }
+};
+
+// Short words seen before in this text, with the place of their ids in the output. Direct mapped.
+class WordCache {
+ public:
+  struct Entry {
+    uint64_t key[2] = {};  // the word, zero padded
+    uint32_t first = 0;    // its ids: out[first .. first + n)
+    uint8_t n_bytes = 0, n = 0;
+  };
+  static constexpr size_t kWordBytes = 16;
+  static size_t n_entries(size_t text_bytes) { return std::bit_ceil(std::clamp<size_t>(text_bytes / 8, 16, 4096)); }
+
+  bool reserve(size_t text_bytes, Arena& arena) {
+    const size_t n = n_entries(text_bytes);
+    auto* p = arena.array<Entry>(n);
+    if (!p) return false;
+    entries_ = {p, n};
+    std::fill(entries_.begin(), entries_.end(), Entry{});
+    return true;
+  }
+  // The word's entry, holding it or one that may be overwritten: then n_bytes is 0. REQUIRES 1 to 16 bytes.
+  Entry& entry(std::string_view word) {
+    Entry wanted;
+    std::memcpy(wanted.key, word.data(), word.size());
+    wanted.n_bytes = uint8_t(word.size());
+    Entry& e = entries_[mix64(wanted.key[0] ^ mix64(wanted.key[1] + word.size())) & (entries_.size() - 1)];
+    if (e.n_bytes == wanted.n_bytes && e.key[0] == wanted.key[0] && e.key[1] == wanted.key[1]) return e;
+    wanted.n_bytes = 0;
+    e = wanted;
+    return e;
+  }
+
+ private:
+  std::span<Entry> entries_;
+};
+
+}  // namespace
+
+class Encoder {
+ public:
+  Encoder(const Tokenizer::Impl& impl, EncodeOptions options, std::span<int32_t> out, Arena& scratch)
+      : impl_(impl), spec_(impl.spec), options_(options), sink_{out}, scratch_(scratch) {}
+
+  Result<size_t> run(std::string_view text) {
+    if (!cache_.reserve(text.size(), scratch_)) return no_room(text.size());
+    if (options_.add_special) push_all(spec_.prefix);
+    for (size_t at = 0; at < text.size();) {
+      const AddedTokens::Match m = impl_.added_raw.find(text, at, options_.parse_special);
+      if (m.begin > at) SYN_RETURN_IF_ERROR(segment(text.substr(at, m.begin - at), at == 0));
+      if (m.id >= 0) sink_.push(m.id);
+      at = m.end;
+    }
+    if (options_.add_special) push_all(spec_.suffix);
+    if (sink_.n > sink_.out.size()) {
+      return fail(Code::invalid, "tokenizer: ", sink_.n, " ids, there is room for ", sink_.out.size());
+    }
+    return sink_.n;
+  }
+
+  static size_t scratch_bytes(const TokenizerSpec& spec, size_t text_bytes) {
+    const size_t n = (spec.nfc ? 3 : 1) * text_bytes + 1;
+    const size_t normalising = (spec.nfc ? nfc_bytes(text_bytes) : 0) + n;
+    const size_t merging = n * sizeof(Symbol) + merge_bytes(n);
+    return WordCache::n_entries(text_bytes) * sizeof(WordCache::Entry) + normalising + merging + 1024;
+  }
+
+ private:
+  static Status no_room(size_t bytes) {
+    return fail(Code::out_of_memory, "tokenizer: no scratch memory for a text of ", bytes, " bytes");
+  }
+
+  bool spm() const { return spec_.kind == TokenizerKind::spm_bpe; }
+
+  void push_all(std::span<const int32_t> ids) {
+    for (const int32_t id : ids) sink_.push(id);
+  }
+
+  // Text between added tokens, as it was written.
+  Status segment(std::string_view text, bool at_start) {
+    const size_t mark = scratch_.mark();
+    if (spec_.nfc) {
+      SYN_TRY(nfc, to_nfc(text, scratch_));
+      text = nfc;
+    }
+    const bool has_space = text.starts_with(' ') || (spm() && text.starts_with(kSpace));
+    const bool prefix = spec_.add_space_prefix && (spec_.space_prefix_every_segment || at_start) &&
+                        !(spec_.space_prefix_if_missing && has_space);
+    if (prefix || (spm() && text.find(kSpace) != text.npos)) {
+      char* copy = scratch_.array<char>(text.size() + 1);
+      if (!copy) return no_room(text.size());
+      size_t n = 0;
+      if (prefix) copy[n++] = ' ';
+      for (size_t i = 0; i < text.size();) {
+        const bool space = spm() && text.substr(i, kSpace.size()) == kSpace;  // ' ' stands for U+2581 from here on
+        copy[n++] = space ? ' ' : text[i];
+        i += space ? kSpace.size() : 1;
+      }
+      text = {copy, n};
+    }
+    for (size_t at = 0; at < text.size();) {
+      const AddedTokens::Match m = impl_.added_normalized.find(text, at, options_.parse_special);
+      if (m.begin > at) SYN_RETURN_IF_ERROR(words(text.substr(at, m.begin - at)));
+      if (m.id >= 0) sink_.push(m.id);
+      at = m.end;
+    }
+    scratch_.rewind(mark);
+    return {};
+  }
+
+  Status words(std::string_view text) {
+    for (size_t at = 0; at < text.size();) {
+      const size_t end = spm() ? spm_word_end(text, at)
+                               : spec_.pre == PreTokenizer::none ? text.size() : word_end(spec_.pre, text, at);
+      SYN_RETURN_IF_ERROR(word(text.substr(at, end - at)));
+      at = end;
+    }
+    return {};
+  }
+
+  // SentencePiece knows no words; but where no token joins two characters, the text may as well be cut.
+  size_t spm_word_end(std::string_view text, size_t at) const {
+    const bool at_spaces = spec_.pre == PreTokenizer::metaspace;
+    for (size_t i = at + 1; i < text.size(); ++i) {
+      const auto a = uint8_t(text[i - 1]), b = uint8_t(text[i]);
+      if (at_spaces && b == ' ') return i;
+      if (a < 0x80 && b < 0x80 && (impl_.may_cut[a][b >> 6] >> (b & 63) & 1)) return i;
+    }
+    return text.size();
+  }
+
+  Status word(std::string_view w) {
+    if (w.size() > WordCache::kWordBytes) return merge_word(w);
+    WordCache::Entry& entry = cache_.entry(w);
+    if (entry.n_bytes == 0) {
+      const size_t first = sink_.n;
+      SYN_RETURN_IF_ERROR(merge_word(w));
+      if (sink_.n <= sink_.out.size() && sink_.n <= UINT32_MAX) {
+        entry.first = uint32_t(first);
+        entry.n = uint8_t(sink_.n - first);
+        entry.n_bytes = uint8_t(w.size());
+      }
+      return {};
+    }
+    for (uint32_t i = 0; i < entry.n; ++i) sink_.push(sink_.out[entry.first + i]);
+    return {};
+  }
+
+  Status merge_word(std::string_view w) {
+    if (spec_.ignore_merges) {
+      const int32_t id = whole_word(w);
+      if (id >= 0) return sink_.push(id), Status();
+    }
+    const size_t mark = scratch_.mark();
+    Symbol few[WordCache::kWordBytes * 2 + 2];
+    Symbol* symbols = w.size() + 1 <= std::size(few) ? few : scratch_.array<Symbol>(w.size() + 1);
+    if (!symbols) return no_room(w.size());
+    const bool by_score = !impl_.ranks.empty();
+    size_t n = !spm() ? byte_symbols(w, symbols) : char_symbols(w, symbols, by_score);
+    symbols[n] = {uint32_t(w.size()), -1};
+    if (n > 1) {
+      auto merged = by_score ? merge(JoinsByScore{impl_.vocabulary, impl_.ranks, w}, symbols, n, scratch_)
+                             : merge(JoinsByRank{impl_.merges}, symbols, n, scratch_);
+      if (!merged.ok()) return merged.status();
+      n = *merged;
+    }
+    bool unknown = false;
+    for (size_t i = 0; i < n; ++i) {
+      if (symbols[i].id >= 0) {
+        sink_.push(symbols[i].id);
+        unknown = false;
+      } else {
+        unknown = push_bytes(w.substr(symbols[i].begin, symbols[i + 1].begin - symbols[i].begin), unknown);
+      }
+    }
+    scratch_.rewind(mark);
+    return {};
+  }
+
+  // The token that is the whole word, -1 when there is none.
+  int32_t whole_word(std::string_view w) {
+    if (w.size() > impl_.vocabulary.max_token_bytes()) return -1;
+    if (spm()) return impl_.vocabulary.find_spaced(w);
+    const size_t mark = scratch_.mark();
+    char* letters = scratch_.array<char>(2 * w.size() + 4);
+    if (!letters) return -1;
+    size_t n = 0;
+    for (const char b : w) n += encode_utf8(byte_to_letter(uint8_t(b)), letters + n);
+    const int32_t id = impl_.vocabulary.find({letters, n});
+    scratch_.rewind(mark);
+    return id;
+  }
+
+  // Adds the unknown token, if there is one, for a character at `begin`.
+  size_t add_unknown(Symbol* symbols, size_t n, size_t begin, bool& after_unknown) const {
+    if (spec_.unk_id >= 0 && !(after_unknown && spec_.fuse_unk)) symbols[n++] = {uint32_t(begin), spec_.unk_id};
+    after_unknown = true;
+    return n;
+  }
+
+  size_t byte_symbols(std::string_view w, Symbol* symbols) const {
+    size_t n = 0;
+    bool unknown = false;
+    for (size_t i = 0; i < w.size(); ++i) {
+      const int32_t id = impl_.byte_ids[uint8_t(w[i])];
+      if (id >= 0) {
+        symbols[n++] = {uint32_t(i), id};
+        unknown = false;
+      } else {
+        n = add_unknown(symbols, n, i, unknown);
+      }
+    }
+    return n;
+  }
+
+  // Merging by score looks at the text, so a character without a token stays, as id -1; merging by rank looks at
+  // ids, so its bytes or the unknown token stand in from the start.
+  size_t char_symbols(std::string_view w, Symbol* symbols, bool by_score) const {
+    size_t n = 0;
+    bool unknown = false;
+    for (size_t i = 0; i < w.size();) {
+      const uint32_t bytes = decode_utf8(w, i).bytes;
+      const std::string_view c = w.substr(i, bytes);
+      const int32_t id = impl_.vocabulary.find_spaced(c);
+      if (id >= 0 || by_score) {
+        symbols[n++] = {uint32_t(i), id};
+        unknown = false;
+      } else if (has_bytes(c)) {
+        for (uint32_t b = 0; b < bytes; ++b) symbols[n++] = {uint32_t(i + b), impl_.byte_ids[uint8_t(c[b])]};
+        unknown = false;
+      } else {
+        n = add_unknown(symbols, n, i, unknown);
+      }
+      i += bytes;
+    }
+    return n;
+  }
+
+  bool has_bytes(std::string_view c) const {
+    return std::all_of(c.begin(), c.end(), [this](char b) { return impl_.byte_ids[uint8_t(b)] >= 0; });
+  }
+
+  // A character without a token, after merging by score. Returns whether the unknown token came last.
+  bool push_bytes(std::string_view c, bool after_unknown) {
+    if (has_bytes(c)) {
+      for (const char b : c) sink_.push(impl_.byte_ids[uint8_t(b)]);
+      return false;
+    }
+    if (spec_.unk_id >= 0 && !(after_unknown && spec_.fuse_unk)) sink_.push(spec_.unk_id);
+    return true;
+  }
+
+  const Tokenizer::Impl& impl_;
+  const TokenizerSpec& spec_;
+  EncodeOptions options_;
+  Sink sink_;
+  Arena& scratch_;
+  WordCache cache_;
+};
+
+Result<size_t> Tokenizer::encode(std::string_view text, EncodeOptions options, std::span<int32_t> out,
+                                 Arena& scratch) const {
+  if (text.size() > kMaxTextBytes) {
+    return fail(Code::invalid, "tokenizer: a text of ", text.size(), " bytes, at most ", kMaxTextBytes, " at once");
+  }
+  const size_t mark = scratch.mark();
+  const Result<size_t> n = Encoder(*impl_, options, out, scratch).run(text);
+  scratch.rewind(mark);
+  return n;
+}
+
+size_t Tokenizer::encode_scratch_bytes(size_t text_bytes) const {
+  return Encoder::scratch_bytes(impl_->spec, text_bytes);
+}
+
+}  // namespace synapse

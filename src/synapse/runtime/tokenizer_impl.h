@@ -1,0 +1,34 @@
+// What a built Tokenizer holds. Private to runtime/tokenizer*.cc.
+#pragma once
+#include <span>
+
+#include "synapse/runtime/added_tokens.h"
+#include "synapse/runtime/bpe.h"
+#include "synapse/runtime/tokenizer.h"
+#include "synapse/runtime/vocabulary.h"
+
+namespace synapse {
+
+struct Tokenizer::Impl {
+  // The spec's switches; its views of tokens, merges and scores are empty here, those of ids lie in the arena.
+  TokenizerSpec spec;
+  Vocabulary vocabulary;
+  MergeTable merges;
+  std::span<TokenType> types;   // by id
+  std::span<uint32_t> ranks;    // by id, from scores; empty when merges rule
+  AddedTokens added_raw, added_normalized;
+
+  int32_t byte_ids[256] = {};   // the token of one byte: "Ġ" or "<0x20>"; -1 when there is none
+  // spm: no token holds character b right after a (ASCII, ' ' for U+2581), and both are tokens: a word may end
+  // between them. One bit for each b.
+  uint64_t may_cut[128][2] = {};
+};
+
+// "<0x0A>" -> 10; -1 for anything else.
+int32_t byte_token_value(std::string_view text);
+
+// GPT-2's alphabet: every byte as a printable character.
+uint32_t byte_to_letter(uint8_t byte);          // a code point below 0x144
+int32_t letter_to_byte(uint32_t code_point);    // -1 when it is none of them
+
+}  // namespace synapse

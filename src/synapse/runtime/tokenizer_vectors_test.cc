@@ -1,0 +1,57 @@
+// Published vocabularies: exact ids of llama.cpp's vectors.
+#include <sstream>
+
+#include "synapse/runtime/tokenizer_test_support.h"
+
+namespace synapse {
+namespace {
+
+struct Vectors {
+  const char* vocabulary;  // GGUF
+  const char* strings;     // .inp and .out
+};
+
+class published_gguf : public ::testing::TestWithParam<Vectors> {};
+
+TEST_P(published_gguf, gives_the_ids_of_llama_cpp) {
+  const std::string file = read_file(test_data(GetParam().vocabulary));
+  const std::string inp = read_file(test_data(GetParam().strings) + std::string(".inp"));
+  std::istringstream out(read_file(test_data(GetParam().strings) + std::string(".out")));
+  if (file.empty() || inp.empty()) GTEST_SKIP() << "no " << test_data(GetParam().vocabulary);
+  const auto t = gguf_tokenizer(as_bytes(file));
+  ASSERT_EQ(t->error, "");
+
+  const std::string separator = "\n__ggml_vocab_test__\n";
+  int n = 0;
+  for (size_t at = 0; at < inp.size(); ++n) {
+    const size_t end = std::min(inp.find(separator, at), inp.size());
+    const std::string text = inp.substr(at, end - at);
+    at = end + separator.size();
+    std::string line;
+    ASSERT_TRUE(bool(std::getline(out, line)));
+    std::istringstream numbers(line);
+    const Ids wanted{std::istream_iterator<int32_t>(numbers), {}};
+    EXPECT_EQ(t->encode_plain(text), wanted) << n << ": " << text;
+    EXPECT_EQ(t->decode(t->encode_plain(text)), text);
+  }
+  EXPECT_EQ(n, 46);
+}
+
+constexpr Vectors kVectors[] = {
+    {"tokenizers/ggml-vocab-gpt-2.gguf", "tokenizers/ggml-vocab-gpt-2.gguf"},
+    {"tokenizers/ggml-vocab-mpt.gguf", "tokenizers/ggml-vocab-mpt.gguf"},
+    {"tokenizers/ggml-vocab-llama-spm.gguf", "tokenizers/ggml-vocab-llama-spm.gguf"},
+    {"tokenizers/ggml-vocab-phi-3.gguf", "tokenizers/ggml-vocab-phi-3.gguf"},
+    {"tokenizers-rebuilt/vocab-llama3.gguf", "tokenizers/ggml-vocab-llama-bpe.gguf"},
+    {"tokenizers-rebuilt/vocab-qwen2.5.gguf", "tokenizers/ggml-vocab-qwen2.gguf"},
+};
+INSTANTIATE_TEST_SUITE_P(vocabularies, published_gguf, ::testing::ValuesIn(kVectors));
+
+TEST(published_gguf, a_kind_we_do_not_have_is_named) {
+  const std::string file = read_file(test_data("tokenizers/ggml-vocab-bert-bge.gguf"));
+  if (file.empty()) GTEST_SKIP() << "no " << test_data("tokenizers/ggml-vocab-bert-bge.gguf");
+  EXPECT_EQ(gguf_tokenizer(as_bytes(file))->error, "tokenizer.ggml.model: bert, wanted gpt2, llama or none");
+}
+
+}  // namespace
+}  // namespace synapse
