@@ -1,0 +1,129 @@
+// synapse doctor: what this machine offers, what was chosen and why, what is missing.
+#include <fstream>
+
+#include "bandwidth.h"
+#include "engine.h"
+#include "output.h"
+#include "synapse/cpu/kernels/kernels.h"
+#include "verbs.h"
+
+namespace synapse::cli {
+namespace {
+
+struct Options {
+  Flags flags;
+  bool json = false;
+};
+
+// The value of the first line of /proc/cpuinfo that begins with one of these names.
+std::string cpuinfo(std::initializer_list<std::string_view> names) {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    for (std::string_view name : names) {
+      const size_t colon = line.find(": ");
+      if (line.starts_with(name) && colon != std::string::npos) return line.substr(colon + 2);
+    }
+  }
+  return {};
+}
+
+// Those of the processor's features that kernels exist or may come to exist for.
+std::vector<std::string> cpu_features() {
+  static constexpr std::string_view kOfInterest[] = {
+      "sse4_2",      "avx",      "avx2", "fma",     "f16c",    "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512dq",
+      "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16", "asimd", "asimddp", "asimdhp",
+      "i8mm",        "bf16",     "sve"};
+  const std::string all = " " + cpuinfo({"flags", "Features"}) + " ";
+  std::vector<std::string> found;
+  for (std::string_view name : kOfInterest) {
+    if (all.find(" " + std::string(name) + " ") != std::string::npos) found.emplace_back(name);
+  }
+  return found;
+}
+
+std::string joined(const Json& words) {
+  std::string text;
+  for (const Json& word : words) text += (text.empty() ? "" : " ") + word.get<std::string>();
+  return text.empty() ? "none" : text;
+}
+
+std::string why_threads(const Flags& flags, const platform::Resources& r) {
+  if (flags.threads) return "asked for";
+  std::string why = std::to_string(r.physical_cores) + " cores in " + std::to_string(r.affinity_cpus) + " logical processors";
+  if (r.cpu_quota > 0) {
+    char quota[48];
+    std::snprintf(quota, sizeof quota, ", a quota of %.2f processors", r.cpu_quota);
+    why += quota;
+  }
+  return why;
+}
+
+Json examine(const Flags& flags, Processor& processor) {
+  const platform::Resources r = platform::resources();
+  Json variants = Json::array(), missing = Json::array();
+  for (const Kernels& variant : kernel_variants()) variants.push_back(variant.isa);
+  const std::vector<std::string> names = model_names();
+  if (names.empty()) {
+    std::string where;
+    for (const auto& folder : model_folders()) where += (where.empty() ? "" : ", ") + folder.lexically_normal().string();
+    missing.push_back("no model by name; looked in: " + where);
+  }
+  const Bandwidth read = measure_read_bandwidth(processor.threads(), r.memory_available);
+  if (read.bytes_per_second == 0) missing.push_back("memory to measure its bandwidth with");
+  return {{"version", SYNAPSE_VERSION},
+          {"cpu", cpuinfo({"model name", "CPU part"})},
+          {"features", cpu_features()},
+          {"kernels", processor.kernels().isa},
+          {"kernels_why", flags.isa.empty() ? "the best of those this processor has" : "asked for"},
+          {"kernel_variants", variants},
+          {"threads", processor.n_threads()},
+          {"threads_why", why_threads(flags, r)},
+          {"logical_processors", r.affinity_cpus},
+          {"cores", r.physical_cores},
+          {"cpu_quota", r.cpu_quota},
+          {"memory_total", r.memory_total},
+          {"memory_available", r.memory_available},
+          {"read_bytes_per_second", read.bytes_per_second},
+          {"read_how", read.how},
+          {"models", names},
+          {"missing", missing}};
+}
+
+std::string human(const Json& j) {
+  const auto line = [](const char* name, const std::string& value) {
+    char start[24];
+    std::snprintf(start, sizeof start, "%-12s ", name);
+    return start + value + "\n";
+  };
+  std::string text = line("version", j["version"]) + line("processor", j["cpu"]) + line("features", joined(j["features"])) +
+                     line("kernels", j["kernels"].get<std::string>() + " (" + j["kernels_why"].get<std::string>() +
+                                         "; there are: " + joined(j["kernel_variants"]) + ")") +
+                     line("threads", j["threads"].dump() + " (" + j["threads_why"].get<std::string>() + ")") +
+                     line("memory", human_bytes(j["memory_available"]) + " available of " + human_bytes(j["memory_total"]) +
+                                        ", limits of the control group included") +
+                     line("bandwidth", human_bytes(j["read_bytes_per_second"]) + "/s (" + j["read_how"].get<std::string>() + ")") +
+                     line("models", joined(j["models"]));
+  for (const Json& thing : j["missing"]) text += line("missing", thing);
+  return text;
+}
+
+Status doctor(const Options& o) {
+  SYN_TRY(processor, Processor::open(o.flags));
+  const Json found = examine(o.flags, *processor);
+  return o.json ? put_json(found) : put(human(found));
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  Options& o = *options;
+  CLI::App* verb = add_verb<Options>(app, action, "doctor", "Show what this machine offers, what was chosen and what is missing.",
+                                     "  synapse doctor\n"
+                                     "  SYNAPSE_ISA=scalar synapse doctor --json",
+                                     options, doctor);
+  add_compute_flags(*verb, o.flags);
+  verb->add_flag("--json", o.json, "as one JSON object");
+}
+
+}  // namespace synapse::cli

@@ -1,0 +1,201 @@
+#include "engine.h"
+
+#include <algorithm>
+
+#include "expand.h"
+#include "output.h"
+
+namespace synapse::cli {
+namespace {
+
+constexpr size_t kFaultLines = 8192;
+
+// One fault is the Status's own message; more are worth a list.
+std::string fault_list(const Faults& faults) { return std::string(faults.count() > 1 ? faults.lines() : ""); }
+
+DType cache_type(const std::string& name, DType otherwise) {
+  return name.empty() ? otherwise : *dtype_from_label(name);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Processor>> Processor::open(const Flags& flags) {
+  std::unique_ptr<Processor> processor(new Processor);
+  processor->kernels_ = flags.isa.empty() ? &synapse::kernels() : find_kernels(flags.isa);
+  const int32_t n_threads = flags.threads ? flags.threads : platform::resources().default_threads;
+  SYN_TRY(threads, platform::ThreadPool::create(n_threads));
+  processor->threads_ = threads;
+  processor->device_ = std::make_unique<CpuDevice>(*processor->kernels_, *threads);
+  return processor;
+}
+
+Processor::~Processor() {
+  device_.reset();
+  platform::ThreadPool::destroy(threads_);
+}
+
+Result<std::unique_ptr<Vocabulary>> Vocabulary::open(Source& source) {
+  const Result<TokenizerSpec>& spec = source.tokenizer();
+  if (!spec.ok()) return spec.status();
+  if (spec->kind == TokenizerKind::none) return fail(Code::unsupported, source.path().c_str(), ": has no tokenizer");
+  auto vocabulary = std::make_unique<Vocabulary>();
+  SYN_TRY(region, Region::make(Tokenizer::bytes(*spec)));
+  vocabulary->region = std::move(region);
+  SYN_TRY(tokenizer, Tokenizer::build(*spec, vocabulary->region.arena()));
+  vocabulary->tokenizer = tokenizer;
+  vocabulary->kind = spec->kind;
+  vocabulary->bytes = vocabulary->region.arena().used();
+  vocabulary->end_ids = source.end_ids();
+  source.drop_tokenizer();
+  return vocabulary;
+}
+
+std::string Vocabulary::piece(int32_t id) const {
+  std::string text(tokenizer->max_piece_bytes(), 0);
+  text.resize(tokenizer->piece(id, true, text.data()));
+  return text;
+}
+
+Result<std::vector<int32_t>> Vocabulary::encode(std::string_view text, EncodeOptions options) const {
+  SYN_TRY(scratch, Region::make(tokenizer->encode_scratch_bytes(text.size())));
+  std::vector<int32_t> ids(3 * text.size() + 16);  // normalisation makes at most 3 bytes of one
+  SYN_TRY(n, tokenizer->encode(text, options, ids, scratch.arena()));
+  ids.resize(n);
+  return ids;
+}
+
+Result<std::unique_ptr<Engine>> Engine::open(const Flags& flags) {
+  std::unique_ptr<Engine> engine(new Engine);
+  engine->flags_ = flags;
+  SYN_TRY(processor, Processor::open(flags));
+  engine->processor_ = std::move(processor);
+  SYN_TRY(source, open_source(flags.model));
+  engine->source_ = std::move(source);
+  return engine;
+}
+
+Status Engine::read_vocabulary() {
+  SYN_TRY(vocabulary, Vocabulary::open(*source_));
+  vocabulary_ = std::move(vocabulary);
+  return {};
+}
+
+Status Engine::build_model(bool expand) {
+  Checkpoint checkpoint = source_->checkpoint();
+  if (checkpoint.tensors.empty()) return fail(Code::invalid, source_->path().c_str(), ": a vocabulary without a model");
+  if (expand) {
+    SYN_TRY(region, Region::make(expanded_bytes(checkpoint)));
+    expanded_ = std::move(region);
+    SYN_TRY(expanded, expand_to_f32(*source_, processor_->kernels(), expanded_.arena()));
+    checkpoint = expanded;
+  }
+  size_t bytes = Model::arena_bytes(checkpoint);
+  for (const NamedTensor& named : checkpoint.tensors) bytes += named.tensor.bytes() + Arena::kAlign;
+  SYN_TRY(region, Region::make(bytes));
+  model_region_ = std::move(region);
+  char lines[kFaultLines];
+  Faults faults(lines);
+  const Result<Model*> model = Model::build(checkpoint, processor_->device(), model_region_.arena(), faults);
+  faults_ = fault_list(faults);
+  if (!model.ok()) return model.status();
+  model_ = *model;
+
+  const size_t named = vocabulary_ ? vocabulary_->bytes : 0;
+  const size_t resident = platform::resources().resident;
+  process_bytes_ = resident > named ? resident - named : 0;
+  const DType otherwise = default_cache_dtype(*model_);
+  options_.k_dtype = cache_type(flags_.cache_type_k, otherwise);
+  options_.v_dtype = cache_type(flags_.cache_type_v, otherwise);
+  options_.chunk = flags_.batch_size;
+  return {};
+}
+
+MemoryPlan Engine::plan(int32_t n_positions) {
+  SessionOptions options = options_;
+  options.max_seq_len = n_positions;
+  MemoryPlan plan = plan_memory(*model_, processor_->device(), options);
+  plan.process_bytes = process_bytes_;
+  plan.tokenizer_bytes = vocabulary_ ? vocabulary_->bytes : 0;
+  return plan;
+}
+
+Result<int32_t> Engine::choose_context() {
+  const int32_t longest = model_->config().max_seq_len;
+  const int32_t asked = flags_.ctx_size;
+  if (asked > longest) return fail(Code::invalid, "context: ", asked, " positions, the model has ", longest);
+  if (flags_.memory_budget.empty()) return asked ? asked : longest;
+
+  const uint64_t budget = *parse_bytes(flags_.memory_budget);
+  const auto refuse = [&](const MemoryPlan& plan) {
+    std::fputs(plan_text(plan).c_str(), stderr);
+    return fail(Code::out_of_memory, "memory: ", plan.n_positions, " positions take ", human_bytes(plan.total()),
+                ", the budget is ", human_bytes(budget));
+  };
+  if (asked) {
+    const MemoryPlan wanted = plan(asked);
+    if (wanted.total() > budget) return refuse(wanted);
+    return asked;
+  }
+  const size_t base = process_bytes_ + (vocabulary_ ? vocabulary_->bytes : 0);
+  const int32_t fits = plan_within(*model_, processor_->device(), options_, base, budget).n_positions;
+  if (fits == 0) return refuse(plan(std::min(longest, 64)));
+  if (fits < longest) {
+    note("context: " + std::to_string(fits) + " of the model's " + std::to_string(longest) + " positions fit " +
+         human_bytes(budget));
+  }
+  return fits;
+}
+
+Result<Session*> Engine::start(int32_t reach) {
+  SYN_TRY(context, choose_context());
+  options_.max_seq_len = context;
+  const MemoryPlan expected = plan(std::min(reach, context));
+  const size_t available = platform::resources().memory_available;
+  if (flags_.memory_budget.empty() && expected.total() > available + process_bytes_) {
+    note("memory: the plan for " + std::to_string(expected.n_positions) + " positions is " +
+         human_bytes(expected.total()) + ", available are " + human_bytes(available) +
+         "; -c and --memory-budget bound it");
+  }
+
+  const StateLayout& layout = model_->state_layout();
+  Device& device = processor_->device();
+  SYN_TRY(pages, Region::make(PagePool::bytes_for(layout, options_.k_dtype, options_.v_dtype, context)));
+  pages_ = std::move(pages);
+  const size_t memory = pages_.bytes().size();
+  SYN_TRY(region, Region::make(PagePool::arena_bytes(layout, options_.k_dtype, options_.v_dtype, memory) +
+                               Session::arena_bytes(*model_, device, options_) + Arena::kAlign));
+  session_region_ = std::move(region);
+  Arena& arena = session_region_.arena();
+  SYN_TRY(pool, PagePool::make(device, layout, options_.k_dtype, options_.v_dtype, pages_.bytes(), arena));
+  return Session::open(*model_, device, *pool, options_, arena);
+}
+
+Result<std::unique_ptr<Source>> open_source(const std::string& name) {
+  char lines[kFaultLines];
+  Faults faults(lines);
+  Result<std::unique_ptr<Source>> source = Source::open(name, faults);
+  if (!source.ok()) std::fputs(fault_list(faults).c_str(), stderr);
+  return source;
+}
+
+Status require_model(Engine& engine, bool expand) {
+  const Status status = engine.build_model(expand);
+  if (!status.ok()) std::fputs(engine.faults().c_str(), stderr);
+  return status;
+}
+
+std::string plan_text(const MemoryPlan& plan) {
+  const std::pair<const char*, size_t> rows[] = {
+      {"process", plan.process_bytes}, {"tokenizer", plan.tokenizer_bytes}, {"weights", plan.weight_bytes},
+      {"cache", plan.cache_bytes},     {"scratch", plan.scratch_bytes},     {"total", plan.total()},
+  };
+  std::string text = "memory for " + std::to_string(plan.n_positions) + " positions\n";
+  for (const auto& [name, bytes] : rows) {
+    char line[64];
+    std::snprintf(line, sizeof line, "  %-10s %12s\n", name, human_bytes(bytes).c_str());
+    text += line;
+  }
+  return text;
+}
+
+}  // namespace synapse::cli

@@ -1,0 +1,93 @@
+// From flags to something that answers: processor, file, model, one stream.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "flags.h"
+#include "synapse/cpu/cpu_device.h"
+#include "synapse/import/region.h"
+#include "synapse/import/source.h"
+#include "synapse/platform/threads.h"
+#include "synapse/runtime/plan.h"
+#include "synapse/runtime/session.h"
+#include "synapse/runtime/tokenizer.h"
+
+namespace synapse::cli {
+
+// The processor: kernels, threads and the device made of them.
+class Processor {
+ public:
+  static Result<std::unique_ptr<Processor>> open(const Flags& flags);
+  ~Processor();
+
+  const Kernels& kernels() const { return *kernels_; }
+  int32_t n_threads() const { return threads_->size(); }
+  platform::ThreadPool& threads() { return *threads_; }
+  Device& device() { return *device_; }
+
+ private:
+  Processor() = default;
+  const Kernels* kernels_ = nullptr;
+  platform::ThreadPool* threads_ = nullptr;
+  std::unique_ptr<CpuDevice> device_;
+};
+
+// The tokenizer of a source in memory of its own; an error when the source has none.
+struct Vocabulary {
+  static Result<std::unique_ptr<Vocabulary>> open(Source& source);
+  std::string piece(int32_t id) const;  // its bytes, of a special token its name
+  // The ids of a text, of any length.
+  Result<std::vector<int32_t>> encode(std::string_view text, EncodeOptions options) const;
+
+  Region region;
+  const Tokenizer* tokenizer = nullptr;
+  TokenizerKind kind = TokenizerKind::none;
+  std::vector<int32_t> end_ids;  // every id that ends a generation
+  size_t bytes = 0;
+};
+
+class Engine {
+ public:
+  // The processor and the file. What a verb needs beyond them it asks for, the vocabulary before the model.
+  static Result<std::unique_ptr<Engine>> open(const Flags& flags);
+  Status read_vocabulary();
+  Status build_model(bool expand);  // `expand`: quantised weights become f32
+
+  Source& source() { return *source_; }
+  Processor& processor() { return *processor_; }
+  const Vocabulary& vocabulary() const { return *vocabulary_; }  // REQUIRES read_vocabulary
+  const Model& model() const { return *model_; }                 // REQUIRES build_model
+  const std::string& faults() const { return faults_; }          // of build_model, a line each, when more than one
+
+  // What a run of `n_positions` takes; 0: the model's context. Weights need not have been read.
+  MemoryPlan plan(int32_t n_positions);
+  // The context of a run: -c, else the longest within --memory-budget, else the model's. Refuses one beyond the
+  // model's, and a plan beyond the budget, which is printed.
+  Result<int32_t> choose_context();
+  // Opens the one stream, of that context. `reach`: the positions that this run can come to, for the warning that
+  // memory is short.
+  Result<Session*> start(int32_t reach);
+
+ private:
+  Engine() = default;
+
+  Flags flags_;
+  std::unique_ptr<Processor> processor_;
+  std::unique_ptr<Source> source_;
+  std::unique_ptr<Vocabulary> vocabulary_;
+  Region expanded_, model_region_, pages_, session_region_;
+  Model* model_ = nullptr;
+  std::string faults_;
+  SessionOptions options_;
+  size_t process_bytes_ = 0;
+};
+
+// Opens a source; what is wrong with it is printed, a line each.
+Result<std::unique_ptr<Source>> open_source(const std::string& name);
+// build_model, its faults printed.
+Status require_model(Engine& engine, bool expand);
+
+// A table of its parts, a line each.
+std::string plan_text(const MemoryPlan& plan);
+
+}  // namespace synapse::cli

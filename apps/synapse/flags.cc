@@ -1,0 +1,84 @@
+#include "flags.h"
+
+#include "output.h"
+#include "synapse/cpu/kernels/kernels.h"
+
+namespace synapse::cli {
+namespace {
+
+constexpr std::pair<std::string_view, const char*> kLongNames[] = {
+    {"-ctk", "--cache-type-k"},
+    {"-ctv", "--cache-type-v"},
+};
+
+std::string check_isa(const std::string& name) {
+  if (name.empty() || find_kernels(name)) return {};
+  std::string known;
+  for (const Kernels& variant : kernel_variants()) known += " " + std::string(variant.isa);
+  return "isa: \"" + name + "\", this processor has:" + known;
+}
+
+std::string check_size(const std::string& text) {
+  if (text.empty() || parse_bytes(text)) return {};
+  return "size: \"" + text + "\", wanted a number of bytes like 64MiB, 1.5G or 65536";
+}
+
+}  // namespace
+
+const CLI::Validator is_isa(check_isa, "NAME", "isa");
+const CLI::Validator is_size(check_size, "SIZE", "size");
+
+std::vector<std::string> with_long_names(int argc, char** argv) {
+  std::vector<std::string> words;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    for (const auto& [alias, name] : kLongNames) {
+      if (word == alias) word = name;
+    }
+    words.push_back(word);
+  }
+  return words;
+}
+
+void add_model_flag(CLI::App& verb, Flags& flags) {
+  verb.add_option("-m,--model", flags.model, "GGUF file, folder, or the name of a bundled model")
+      ->envname("SYNAPSE_MODEL")
+      ->required();
+}
+
+void add_isa_flag(CLI::App& verb, Flags& flags) {
+  verb.add_option("--isa", flags.isa, "kernels to use, of those `synapse doctor` lists (default: the best)")
+      ->envname("SYNAPSE_ISA")
+      ->check(is_isa);
+}
+
+void add_compute_flags(CLI::App& verb, Flags& flags) {
+  verb.add_option("-t,--threads", flags.threads, "threads (default: the cores this process may use)")
+      ->envname("SYNAPSE_THREADS")
+      ->check(CLI::Range(1, 256));
+  add_isa_flag(verb, flags);
+}
+
+void add_context_flags(CLI::App& verb, Flags& flags) {
+  verb.add_option("-c,--ctx-size", flags.ctx_size, "context in tokens (default: the model's)")
+      ->envname("SYNAPSE_CTX_SIZE")
+      ->check(CLI::Range(0, INT32_MAX));
+  verb.add_option("-b,--batch-size", flags.batch_size, "tokens of a prompt computed at once (default: 512)")
+      ->envname("SYNAPSE_BATCH_SIZE")
+      ->check(CLI::Range(1, 65536));
+  const CLI::IsMember is_cache_type({"f32", "f16"});
+  verb.add_option("--cache-type-k", flags.cache_type_k,
+                  "-ctk: format of cached keys, f32 or f16 (default: f32 for an all-float model, else f16)")
+      ->envname("SYNAPSE_CACHE_TYPE_K")
+      ->check(is_cache_type);
+  verb.add_option("--cache-type-v", flags.cache_type_v, "-ctv: format of cached values, likewise")
+      ->envname("SYNAPSE_CACHE_TYPE_V")
+      ->check(is_cache_type);
+  verb.add_option("--memory-budget", flags.memory_budget,
+                  "most memory for everything together, like 64MiB; without -c the longest context that fits is chosen "
+                  "(default: none)")
+      ->envname("SYNAPSE_MEMORY_BUDGET")
+      ->check(is_size);
+}
+
+}  // namespace synapse::cli

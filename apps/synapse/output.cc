@@ -1,0 +1,119 @@
+#include "output.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+namespace synapse::cli {
+
+Status put(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return {};
+  return fail(Code::io, "stdout: ", std::strerror(errno));
+}
+
+Status put_json(const Json& value) { return put(value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
+
+void note(std::string_view text) { std::fprintf(stderr, "synapse: %.*s\n", int(text.size()), text.data()); }
+
+bool stderr_is_terminal() { return isatty(STDERR_FILENO); }
+
+std::string human_bytes(uint64_t bytes) {
+  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double value = double(bytes);
+  size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  return text;
+}
+
+std::string human_count(uint64_t n) {
+  static constexpr const char* kUnits[] = {"", " k", " M", " G", " T"};
+  double value = double(n);
+  size_t unit = 0;
+  for (; value >= 1000 && unit + 1 < std::size(kUnits); ++unit) value /= 1000;
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f%s" : "%.1f%s", value, kUnits[unit]);
+  return text;
+}
+
+std::optional<uint64_t> parse_bytes(std::string_view text) {
+  double value = 0;
+  const auto [after, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || !(value >= 0)) return std::nullopt;
+  std::string unit(after, text.data() + text.size());
+  while (!unit.empty() && unit[0] == ' ') unit.erase(0, 1);
+  for (char& c : unit) c = char(std::tolower(static_cast<unsigned char>(c)));
+  if (unit.ends_with("b")) unit.pop_back();
+  const bool is_binary = unit.ends_with("i") || (unit.size() == 1 && !text.ends_with("b") && !text.ends_with("B"));
+  if (unit.ends_with("i")) unit.pop_back();
+  const std::string_view kPrefixes = "kmgt";
+  double scale = 1;
+  if (!unit.empty()) {
+    const size_t power = kPrefixes.find(unit[0]);
+    if (unit.size() != 1 || power == std::string_view::npos) return std::nullopt;
+    scale = std::pow(is_binary ? 1024.0 : 1000.0, double(power + 1));
+  }
+  if (!(value * scale < 9e18)) return std::nullopt;
+  return uint64_t(value * scale);
+}
+
+std::string printable(std::string_view text) {
+  const std::string quoted = Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+Result<NpyWriter> NpyWriter::create(const std::string& path, std::span<const uint64_t> shape) {
+  static_assert(std::endian::native == std::endian::little);
+  NpyWriter writer;
+  struct stat existing;
+  const bool is_special = stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode);
+  writer.path_ = path;
+  writer.part_ = is_special ? path : path + ".part";
+  writer.file_ = std::fopen(writer.part_.c_str(), "wb");
+  if (!writer.file_) return fail(Code::io, writer.part_, ": ", std::strerror(errno));
+
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (";
+  for (uint64_t n : shape) header += std::to_string(n) + ",";
+  header += "), }";
+  constexpr size_t kPreamble = 10;
+  while ((kPreamble + header.size() + 1) % 64 != 0) header += ' ';
+  header += '\n';
+  std::string all("\x93NUMPY\x01\x00", 8);
+  all += char(header.size() & 255);
+  all += char(header.size() >> 8);
+  all += header;
+  if (std::fwrite(all.data(), 1, all.size(), writer.file_) != all.size()) {
+    return fail(Code::io, writer.part_, ": ", std::strerror(errno));
+  }
+  return writer;
+}
+
+NpyWriter::NpyWriter(NpyWriter&& other) noexcept
+    : path_(std::move(other.path_)), part_(std::move(other.part_)), file_(std::exchange(other.file_, nullptr)) {}
+
+NpyWriter::~NpyWriter() {
+  if (!file_) return;
+  std::fclose(file_);
+  if (part_ != path_) std::remove(part_.c_str());
+}
+
+Status NpyWriter::append(std::span<const float> values) {
+  if (std::fwrite(values.data(), sizeof(float), values.size(), file_) == values.size()) return {};
+  return fail(Code::io, part_, ": ", std::strerror(errno));
+}
+
+Status NpyWriter::finish() {
+  const bool written = std::fclose(std::exchange(file_, nullptr)) == 0;
+  if (written && (part_ == path_ || std::rename(part_.c_str(), path_.c_str()) == 0)) return {};
+  const int why = errno;
+  if (part_ != path_) std::remove(part_.c_str());
+  return fail(Code::io, path_, ": ", std::strerror(why));
+}
+
+}  // namespace synapse::cli

@@ -1,0 +1,34 @@
+// The verbs of the command line, one file each. Each adds its subcommand; the one that was given leaves in
+// `action` what is to be done.
+//
+// An action's Status becomes the exit code: 0, 130 when interrupted, else 1 and the message on stderr. A flag that
+// only the action can judge is refused by throwing CLI::ValidationError: exit code 2, with a hint at --help.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "synapse/base/status.h"
+
+namespace synapse::cli {
+
+using Action = std::function<Status()>;
+
+void add_run(CLI::App& app, Action& action);
+void add_show(CLI::App& app, Action& action);
+void add_tokenize(CLI::App& app, Action& action);
+void add_detokenize(CLI::App& app, Action& action);
+void add_logits(CLI::App& app, Action& action);
+void add_synth(CLI::App& app, Action& action);
+void add_doctor(CLI::App& app, Action& action);
+
+// A subcommand whose action runs when it was the one given. Environment twins are read for that one alone.
+template <typename Options>
+CLI::App* add_verb(CLI::App& app, Action& action, const char* name, const char* about, const char* examples,
+                   const std::shared_ptr<Options>& options, Status (*run)(const Options&)) {
+  CLI::App* verb = app.add_subcommand(name, about);
+  verb->footer(std::string("EXAMPLES\n") + examples);
+  verb->parse_complete_callback([&action, options, run] { action = [options, run] { return run(*options); }; });
+  return verb;
+}
+
+}  // namespace synapse::cli

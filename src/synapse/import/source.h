@@ -1,0 +1,67 @@
+// What -m names, opened: a GGUF file (any part of a split one), a folder in Hugging Face form, a folder of
+// tokenizer files alone, a folder with one GGUF, or the name of a model in one of the model folders.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "synapse/base/faults.h"
+#include "synapse/import/region.h"
+#include "synapse/io/checkpoint.h"
+#include "synapse/runtime/tokenizer.h"
+
+namespace synapse {
+
+class HfFolder;  // import/hf_folder.h
+
+// Where names are looked up, in this order: $SYNAPSE_MODELS, the source tree this program was built in
+// (../../models/bundled beside it), the prefix it is installed under (../share/synapse/models).
+std::vector<std::filesystem::path> model_folders();
+
+// The names that can be given: files and folders found there.
+std::vector<std::string> model_names();
+
+class Source {
+ public:
+  // Everything that is wrong with a folder is noted in `faults`.
+  static Result<std::unique_ptr<Source>> open(const std::string& name, Faults& faults);
+  ~Source();
+
+  // Without tensors where there are only tokenizer files.
+  const Checkpoint& checkpoint() const { return checkpoint_; }
+  const std::filesystem::path& path() const { return path_; }  // the file (first part) or folder
+  size_t n_files() const { return n_files_; }
+  uint64_t file_bytes() const { return file_bytes_; }  // all parts together
+
+  // Read when first asked for: a model whose tokenizer we lack can still be computed with. kind is none when
+  // there is none. Views this source until drop_tokenizer.
+  const Result<TokenizerSpec>& tokenizer();
+  size_t tokenizer_table_bytes() const { return tokenizer_region_.arena().peak(); }
+  // The memory of the spec goes back; a Tokenizer built from it stays.
+  void drop_tokenizer();
+
+  // Every id that ends a generation: the tokenizer's, GGUF's and generation_config.json's; ascending.
+  std::vector<int32_t> end_ids();
+
+  // These bytes of a mapped file may leave memory; they come back when read.
+  void release(std::span<const uint8_t> part) const;
+
+ private:
+  Source();
+  Status open_gguf(const std::filesystem::path& file);
+  Status open_folder(const std::filesystem::path& folder, Faults& faults);
+  Result<TokenizerSpec> read_tokenizer();
+
+  std::filesystem::path path_;
+  size_t n_files_ = 0;
+  uint64_t file_bytes_ = 0;
+  std::vector<platform::MappedFile> files_;
+  std::unique_ptr<HfFolder> folder_;  // null for GGUF
+  Region tables_;
+  Checkpoint checkpoint_;
+  Region tokenizer_region_;
+  std::unique_ptr<Result<TokenizerSpec>> tokenizer_;
+};
+
+}  // namespace synapse

@@ -1,0 +1,437 @@
+#!/usr/bin/env python3
+"""The command line from outside: what it prints where, how it ends, what it refuses.
+
+Runs the binary that SYNAPSE_BINARY names (default: build/release/synapse) on the bundled model.
+"""
+import json
+import os
+import re
+import select
+import signal
+import struct
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("SYNAPSE_BINARY", str(ROOT / "build/release/synapse"))
+MODEL = str(ROOT / "models/bundled/synapse-story-4m-Q8_0.gguf")
+PROMPT = "Once upon a time"
+PROMPT_IDS = [4092, 614, 564, 258, 471]
+
+# Greedy continuation by a float32 forward of the unquantised weights (models/bundled/README.md).
+GREEDY_IDS = [11, 429, 299, 258, 447, 591, 870, 528, 13, 372, 828, 896, 332, 340, 1103, 269, 1006, 1080, 273, 459, 300,
+              261, 974, 13, 786, 427, 11, 528, 377, 480, 644, 340, 273, 1138, 1779, 258, 2579, 726, 273, 470, 4011, 13,
+              551, 861, 299, 355, 880, 273, 700, 340, 480, 13, 372, 2161, 261, 2579, 726, 269, 684, 1080, 13, 323, 2579,
+              726]
+GREEDY_TEXT = (", there was a little girl named Lily. She loved playing with her toys and going outside to play in the sun."
+               " One day, Lily's mom asked her to deliver a package to their neighbor. \n\nLily was so excited to help her"
+               " mom. She grabbed the package and ran outside. The package")
+TOP_LOGIT = 17.6448  # of id 11 after PROMPT_IDS, in float32
+
+
+def synapse(*args, env=None, stdin="", timeout=30):
+    """The finished process; texts as bytes."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SYNAPSE_")}
+    environment.update(env or {})
+    data = stdin if isinstance(stdin, bytes) else stdin.encode()
+    return subprocess.run([BINARY, *args], input=data, capture_output=True, env=environment, timeout=timeout)
+
+
+def greedy(*args, **kwargs):
+    return synapse("run", "-m", MODEL, "-p", PROMPT, "--temp", "0", *args, **kwargs)
+
+
+def npy(path):
+    """(shape, values) of a float32 .npy file."""
+    data = Path(path).read_bytes()
+    assert data[:8] == b"\x93NUMPY\x01\x00", data[:8]
+    size, = struct.unpack("<H", data[8:10])
+    assert (10 + size) % 64 == 0
+    header = eval(data[10:10 + size])  # a Python literal by the format's definition
+    assert header["descr"] == "<f4" and header["fortran_order"] is False
+    body = data[10 + size:]
+    return header["shape"], struct.unpack(f"<{len(body) // 4}f", body)
+
+
+def gguf_with(architecture):
+    """A GGUF v3 file of one metadata entry and no tensors."""
+    def text(s):
+        return struct.pack("<Q", len(s)) + s.encode()
+    return b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("general.architecture") + struct.pack("<I", 8) + text(architecture)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def file(self, name, data):
+        (self.folder / name).write_bytes(data)
+        return str(self.folder / name)
+
+    def assert_ends(self, process, code, message=""):
+        errors = process.stderr.decode()
+        self.assertEqual(process.returncode, code, errors)
+        self.assertIn(message, errors)
+        if code == 1:
+            self.assertEqual(process.stdout, b"")
+            self.assertTrue(errors.splitlines()[-1].startswith("synapse: "), errors)
+
+    def data_of(self, process):
+        self.assert_ends(process, 0)
+        return process.stdout.decode()
+
+    def json_of(self, process):
+        return json.loads(self.data_of(process))
+
+
+class Run(Case):
+    def test_greedy_text_is_the_reference(self):
+        process = greedy("-n", "64")
+        self.assertEqual(self.data_of(process), GREEDY_TEXT + "\n")
+        self.assertEqual(process.stderr, b"")
+
+    def test_model_by_name(self):
+        self.assertEqual(self.data_of(synapse("run", "-m", "synapse-story-4m", "-p", PROMPT, "-n", "8", "--temp", "0")),
+                         ", there was a little girl named Lily\n")
+
+    def test_prompt_from_file_and_stdin(self):
+        short = self.data_of(greedy("-n", "8"))
+        flags = ["run", "-m", MODEL, "-n", "8", "--temp", "0"]
+        self.assertEqual(self.data_of(synapse(*flags, "-f", self.file("prompt", PROMPT.encode() + b"\n"))), short)
+        self.assertEqual(self.data_of(synapse(*flags, stdin=PROMPT)), short)
+
+    def test_threads_and_instruction_sets_do_not_change_the_text(self):
+        variants = self.json_of(synapse("doctor", "--json"))["kernel_variants"]
+        self.assertIn("scalar", variants)
+        for isa in variants:
+            for threads in ("1", "2"):
+                with self.subTest(isa=isa, threads=threads):
+                    process = greedy("-n", "24", "-t", threads, env={"SYNAPSE_ISA": isa})
+                    self.assertEqual(self.data_of(process), greedy("-n", "24").stdout.decode())
+
+    def test_batch_size_does_not_change_the_text(self):
+        self.assertEqual(self.data_of(greedy("-n", "24", "-b", "2")), greedy("-n", "24").stdout.decode())
+
+    def test_json(self):
+        result = self.json_of(greedy("-n", "64", "--json", "--logprobs"))
+        self.assertEqual(result["text"], GREEDY_TEXT)
+        self.assertEqual(result["ids"], GREEDY_IDS)
+        self.assertEqual(result["finish"], "length")
+        self.assertEqual(result["prompt_tokens"], 5)
+        self.assertEqual(result["generated_tokens"], 64)
+        self.assertEqual(len(result["logprobs"]), 64)
+        self.assertTrue(all(-20 < p <= 0 for p in result["logprobs"]))
+        self.assertGreater(result["tok_s"], 0)
+
+    def test_stops_at_the_end_token(self):
+        result = self.json_of(greedy("--json"))
+        self.assertEqual(result["finish"], "stop")
+        self.assertTrue(result["text"].startswith(GREEDY_TEXT))
+        self.assertLess(result["prompt_tokens"] + result["generated_tokens"], 256)
+
+    def test_stop_strings_are_not_shown(self):
+        for flag in ("--stop", "-r", "--reverse-prompt"):
+            self.assertEqual(self.data_of(greedy("-n", "64", flag, "Lily.")), ", there was a little girl named \n")
+        self.assertEqual(self.json_of(greedy("-n", "64", "--stop", "named Lily", "--json"))["finish"], "stop")
+
+    def test_reaching_the_context_ends_with_length(self):
+        result = self.json_of(greedy("-c", "16", "--json"))
+        self.assertEqual((result["finish"], result["generated_tokens"]), ("length", 11))
+
+    def test_prompt_longer_than_the_context(self):
+        self.assert_ends(greedy("-c", "4"), 1, "5")
+        self.assert_ends(synapse("run", "-m", MODEL, "-p", "the " * 300), 1, "256")
+
+    def test_seed_repeats(self):
+        flags = ["run", "-m", MODEL, "-p", PROMPT, "-n", "16", "--temp", "1.2", "-s"]
+        first, second, other = (self.data_of(synapse(*flags, seed)) for seed in ("7", "7", "8"))
+        self.assertEqual(first, second)
+        self.assertNotEqual(first, other)
+
+    def test_logit_bias_forbids(self):
+        result = self.json_of(greedy("-n", "1", "--json", "--logit-bias", "11-inf"))
+        self.assertNotEqual(result["ids"], [11])
+        forced = self.json_of(greedy("-n", "1", "--json", "--logit-bias", "300+1000"))
+        self.assertEqual(forced["ids"], [300])
+
+    def test_empty_prompt_begins_with_bos(self):
+        result = self.json_of(synapse("run", "-m", MODEL, "-p", "", "-n", "2", "--temp", "0", "--json"))
+        self.assertEqual((result["prompt_tokens"], result["generated_tokens"]), (1, 2))
+
+    def test_verbose_goes_to_stderr(self):
+        process = greedy("-n", "8", "-v")
+        self.assertEqual(self.data_of(process), ", there was a little girl named Lily\n")
+        self.assertIn(b"tok/s", process.stderr)
+
+    def test_environment_twins_and_flags_that_win(self):
+        env = {"SYNAPSE_MODEL": MODEL, "SYNAPSE_TEMP": "0", "SYNAPSE_PREDICT": "8", "SYNAPSE_THREADS": "1"}
+        self.assertEqual(self.data_of(synapse("run", "-p", PROMPT, env=env)), ", there was a little girl named Lily\n")
+        self.assertEqual(self.data_of(synapse("run", "-p", PROMPT, "-n", "1", env=env)), ",\n")
+        self.assert_ends(greedy(env={"SYNAPSE_CTX_SIZE": "4"}), 1, "5")
+
+    def test_memory_budget(self):
+        refused = greedy("-n", "4", "-c", "256", "--memory-budget", "1MiB")
+        self.assert_ends(refused, 1, "1.0 MiB")
+        for part in (b"weights", b"cache", b"scratch", b"total"):
+            self.assertIn(part, refused.stderr)
+        self.assert_ends(greedy("-n", "4", "--memory-budget", "1MiB"), 1, "1.0 MiB")
+        fits = greedy("-n", "8", "-c", "256", "--memory-budget", "1GiB")
+        self.assertEqual(self.data_of(fits), ", there was a little girl named Lily\n")
+
+    def test_budget_without_context_chooses_the_longest_that_fits(self):
+        def total(context):
+            return self.json_of(synapse("show", "-m", MODEL, "-c", str(context), "--json"))["plan"]["total"]
+        budget = str((total(128) + total(192)) // 2)
+        process = greedy("-n", "8", "--memory-budget", budget)
+        self.assertEqual(self.data_of(process), ", there was a little girl named Lily\n")
+        self.assertRegex(process.stderr.decode(), r"context: 1\d\d of the model's 256")
+
+    def test_cache_types(self):
+        for word in ("f32", "f16"):
+            self.assertEqual(self.data_of(greedy("-n", "24", "-ctk", word, "-ctv", word)), greedy("-n", "24").stdout.decode())
+
+    def test_broken_pipe_is_silent(self):
+        process = subprocess.Popen([BINARY, "run", "-m", MODEL, "-p", PROMPT, "--temp", "0"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        process.stdout.close()
+        errors = process.stderr.read()
+        process.stderr.close()
+        self.assertEqual(process.wait(30), -signal.SIGPIPE)
+        self.assertEqual(errors, b"")
+
+    def test_interrupt_keeps_the_text_and_ends_with_130(self):
+        # A reader that stops reading fills the pipe; the interrupt comes while text is being generated.
+        flags = ["run", "-m", MODEL, "-p", PROMPT, "--temp", "0", "-t", "1", "--isa", "scalar"]
+        process = subprocess.Popen([BINARY, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        first = os.read(process.stdout.fileno(), 1)
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130, errors)
+        self.assertEqual(errors, b"")
+        text = (first + rest).decode().rstrip("\n")
+        self.assertTrue(text.startswith(GREEDY_TEXT[:len(text)]) or text.startswith(GREEDY_TEXT))
+
+    def test_interrupt_before_the_prompt_is_read(self):
+        process = subprocess.Popen([BINARY, "run", "-m", MODEL], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        self.assertEqual(select.select([process.stdout], [], [], 0.5)[0], [])  # it waits for stdin
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130)
+
+
+class Tokens(Case):
+    def test_ids(self):
+        self.assertEqual(self.data_of(synapse("tokenize", "-m", MODEL, "-p", PROMPT, "--ids")), "4092 614 564 258 471\n")
+        self.assertEqual(self.data_of(synapse("tokenize", "-m", MODEL, "-p", PROMPT, "--ids", "--no-bos")),
+                         "614 564 258 471\n")
+
+    def test_special_text_is_parsed_unless_told_otherwise(self):
+        text = ["tokenize", "-m", MODEL, "-p", "a<|im_end|>", "--ids"]
+        self.assertIn("4094", self.data_of(synapse(*text)).split())
+        self.assertEqual(self.data_of(synapse(*text, "--no-bos")).split()[-1], "4094")
+        self.assertNotIn("4094", self.data_of(synapse(*text, "--no-special")).split())
+
+    def test_texts_apart_by_nul(self):
+        path = self.file("texts", b"Once upon\0\0 a time\n")
+        lines = self.data_of(synapse("tokenize", "-m", MODEL, "-f", path, "--ids", "--no-bos", "--null")).split("\n")
+        self.assertEqual(lines[:2], ["614 564", ""])
+        self.assertEqual(lines[2].split()[:2], ["258", "471"])
+        self.assertEqual(len(lines), 4)  # the last line break included
+
+    def test_table_and_json(self):
+        self.assertEqual(self.data_of(synapse("tokenize", "-m", MODEL, "-p", "Once", "--no-bos")).split(), ["614", "Once"])
+        result = self.json_of(synapse("tokenize", "-m", MODEL, "-p", PROMPT, "--json"))
+        self.assertEqual(result["ids"], PROMPT_IDS)
+        self.assertEqual(result["pieces"][1:3], ["Once", " upon"])
+
+    def test_round_trip_of_any_text(self):
+        for text in ("Hello, world!", "  two  spaces\n\nand lines\t", "naïve 🙂 “Voilà!”", "<|endoftext|>x", ""):
+            path = self.file("text", text.encode())
+            ids = self.data_of(synapse("tokenize", "-m", MODEL, "-f", path, "--ids", "--no-bos"))
+            self.assertEqual(self.data_of(synapse("detokenize", "-m", MODEL, "--ids", "-", stdin=ids)), text + "\n")
+
+    def test_detokenize(self):
+        ids = ",".join(map(str, GREEDY_IDS))
+        self.assertEqual(self.data_of(synapse("detokenize", "-m", MODEL, "--ids", ids)), GREEDY_TEXT + "\n")
+        self.assert_ends(synapse("detokenize", "-m", MODEL, "--ids", "4096"), 1, "4096")
+        self.assert_ends(synapse("detokenize", "-m", MODEL, "--ids", "1 two"), 1, "two")
+
+
+class Logits(Case):
+    IDS = " ".join(map(str, PROMPT_IDS))
+
+    def logits(self, *args, ids=None, **kwargs):
+        out = str(self.folder / "out.npy")
+        self.data_of(synapse("logits", "-m", MODEL, "--ids", ids or self.IDS, "-o", out, *args, **kwargs))
+        return npy(out)
+
+    def test_last_and_all(self):
+        shape, last = self.logits()
+        self.assertEqual(shape, (4096,))
+        self.assertEqual(max(range(4096), key=last.__getitem__), 11)
+        self.assertAlmostEqual(last[11], TOP_LOGIT, delta=0.2)
+        shape, every = self.logits("--all")
+        self.assertEqual(shape, (5, 4096))
+        self.assertEqual(every[-4096:], last)
+
+    def test_ids_from_stdin_with_commas(self):
+        self.assertEqual(self.logits(ids="-", stdin="4092,614, 564\n258 471"), self.logits())
+
+    def test_same_bits_on_every_instruction_set_and_thread_count(self):
+        want = self.logits("--isa", "scalar", "-t", "1")
+        for isa in self.json_of(synapse("doctor", "--json"))["kernel_variants"]:
+            self.assertEqual(self.logits("--isa", isa, "-t", "2"), want, isa)
+
+    def test_expanded_weights_are_close(self):
+        plain, expanded = self.logits()[1], self.logits("--expand")[1]
+        self.assertNotEqual(plain, expanded)
+        self.assertLess(max(abs(a - b) for a, b in zip(plain, expanded)), 0.5)
+
+    def test_nll(self):
+        ids = " ".join(map(str, PROMPT_IDS + GREEDY_IDS))
+        result = self.json_of(synapse("logits", "-m", MODEL, "--ids", ids, "--nll"))
+        self.assertEqual(result["tokens"], 68)
+        self.assertTrue(0 < result["nll"] < 2, result)
+
+    def test_refusals(self):
+        out = str(self.folder / "no.npy")
+        flags = ["logits", "-m", MODEL, "-o", out, "--ids"]
+        self.assert_ends(synapse(*flags, "1 4096"), 1, "4096")
+        self.assert_ends(synapse(*flags, "-1"), 1, "-1")
+        self.assert_ends(synapse(*flags, "1 x"), 1, "x")
+        self.assert_ends(synapse(*flags, ""), 1, "ids")
+        too_long = synapse(*flags, " ".join(["1"] * 257))
+        self.assert_ends(too_long, 1, "257")
+        self.assertIn(b"256", too_long.stderr)
+        self.assert_ends(synapse("logits", "-m", MODEL, "--ids", "1"), 2, "-o")
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_output_that_cannot_be_written(self):
+        self.assert_ends(synapse("logits", "-m", MODEL, "--ids", "1", "-o", str(self.folder / "no/such.npy")), 1, "such.npy")
+
+
+class Show(Case):
+    def test_json(self):
+        shown = self.json_of(synapse("show", "-m", MODEL, "--json"))
+        self.assertEqual(shown["architecture"], "qwen3")
+        self.assertEqual(shown["parameters"], 4197120)
+        self.assertEqual(shown["file_bytes"], os.path.getsize(MODEL))
+        self.assertEqual(shown["stop"], [{"id": 4092, "text": "<|endoftext|>"}] if len(shown["stop"]) == 1 else shown["stop"])
+        self.assertIn(4092, [end["id"] for end in shown["stop"]])
+        self.assertEqual(shown["model"]["context"], 256)
+        plan = shown["plan"]
+        self.assertEqual(plan["total"], sum(plan[k] for k in ("process", "tokenizer", "weights", "cache", "scratch")))
+        embedding = next(t for t in shown["tensors"] if t["name"] == "token_embd.weight")
+        self.assertEqual(embedding, {"name": "token_embd.weight", "shape": [4096, 256], "type": "Q8_0", "bytes": 1114112})
+        self.assertEqual(shown["metadata"]["qwen3.block_count"], 4)
+        self.assertEqual(shown["metadata"]["tokenizer.ggml.tokens"]["count"], 4096)
+
+    def test_for_people(self):
+        text = self.data_of(synapse("show", "-m", MODEL, "--tensors", "--metadata"))
+        for part in ("qwen3", "4.2 M", "<|endoftext|>", "blk.0.attn_q.weight", "qwen3.block_count", "cache"):
+            self.assertIn(part, text)
+
+    def test_cache_grows_with_context(self):
+        small, large = (self.json_of(synapse("show", "-m", MODEL, "-c", c, "--json"))["plan"]["cache"] for c in ("64", "256"))
+        self.assertEqual(large, 4 * small)
+
+    def test_an_architecture_we_do_not_run(self):
+        path = self.file("other.gguf", gguf_with("nosuch"))
+        shown = self.json_of(synapse("show", "-m", path, "--json"))
+        self.assertEqual(shown["architecture"], "nosuch")
+        self.assertIn("not_run", shown)
+        self.assert_ends(synapse("logits", "-m", path, "--ids", "1", "-o", str(self.folder / "o.npy")), 1)
+
+
+class Files(Case):
+    def test_unknown_name_lists_those_there_are(self):
+        self.assert_ends(synapse("run", "-m", "no-such-model", "-p", "x"), 1, "synapse-story-4m")
+
+    def test_models_folder_from_the_environment(self):
+        (self.folder / "mine-Q8_0.gguf").symlink_to(MODEL)
+        process = synapse("run", "-m", "mine", "-p", PROMPT, "-n", "1", "--temp", "0", env={"SYNAPSE_MODELS": str(self.folder)})
+        self.assertEqual(self.data_of(process), ",\n")
+
+    def test_folder_with_one_file(self):
+        (self.folder / "only.gguf").symlink_to(MODEL)
+        self.assertEqual(self.data_of(synapse("run", "-m", str(self.folder), "-p", PROMPT, "-n", "1", "--temp", "0")), ",\n")
+        (self.folder / "second.gguf").symlink_to(MODEL)
+        self.assert_ends(synapse("show", "-m", str(self.folder)), 1, "second.gguf")
+
+    def test_empty_folder(self):
+        self.assert_ends(synapse("show", "-m", str(self.folder)), 1, "no config.json")
+
+    def test_truncated_file(self):
+        data = Path(MODEL).read_bytes()
+        for size in (0, 3, 20, 1000, len(data) // 2, len(data) - 1):
+            with self.subTest(size=size):
+                self.assert_ends(synapse("run", "-m", self.file("cut.gguf", data[:size]), "-p", "x"), 1)
+
+    def test_not_a_model(self):
+        self.assert_ends(synapse("show", "-m", self.file("text.gguf", b"hello, this is text")), 1, "text.gguf")
+
+    def test_synth(self):
+        out = str(self.folder / "made.gguf")
+        self.data_of(synapse("synth", "tiny-qwen3", "--type", "Q8_0", "-o", out, "--seed", "3"))
+        self.assertEqual(self.json_of(synapse("show", "-m", out, "--json"))["architecture"], "qwen3")
+        self.data_of(synapse("run", "-m", out, "-p", "hello", "-n", "4"))
+        before = Path(out).read_bytes()
+        self.assert_ends(synapse("synth", "tiny-qwen3", "-o", out), 1, "--force")
+        self.data_of(synapse("synth", "tiny-qwen3", "--type", "Q8_0", "-o", out, "--seed", "3", "--force"))
+        self.assertEqual(Path(out).read_bytes(), before)
+        self.assert_ends(synapse("synth", "nosuch", "-o", str(self.folder / "x")), 2, "tiny-qwen3")
+        self.assertEqual([p.name for p in self.folder.iterdir()], ["made.gguf"])
+
+
+class Usage(Case):
+    def test_wrong_usage_ends_with_2_and_a_hint(self):
+        for args in ([], ["nosuch"], ["run"], ["run", "-m", MODEL, "--nosuch"], ["run", "-m", MODEL, "-n", "x"],
+                     ["run", "-m", MODEL, "-p", "x", "-f", "y"], ["run", "-m", MODEL, "-p", "x", "-t", "0"],
+                     ["run", "-m", MODEL, "-p", "x", "-ctk", "q3"], ["run", "-m", MODEL, "-p", "x", "--memory-budget", "lots"],
+                     ["run", "-m", MODEL, "-p", "x", "--logit-bias", "x"], ["run", "-m", MODEL, "-p", "x", "-s", "seed"],
+                     ["run", "-m", MODEL, "-p", "x", "--logprobs"], ["logits", "-m", MODEL],
+                     ["detokenize", "-m", MODEL], ["synth"]):
+            with self.subTest(args=args):
+                process = synapse(*args)
+                self.assert_ends(process, 2, "--help")
+                self.assertEqual(process.stdout, b"")
+
+    def test_values_out_of_range_are_refused(self):
+        for args in (["--temp", "-1"], ["--top-p", "0"], ["--min-p", "2"], ["--repeat-penalty", "0"]):
+            with self.subTest(args=args):
+                self.assertIn(greedy(*args).returncode, (1, 2))
+
+    def test_unknown_instruction_set_in_every_verb(self):
+        for args in (["run", "-m", MODEL, "-p", "x"], ["show", "-m", MODEL], ["tokenize", "-m", MODEL, "-p", "x"],
+                     ["detokenize", "-m", MODEL, "--ids", "1"], ["logits", "-m", MODEL, "--ids", "1", "-o", "x"],
+                     ["synth", "tiny-qwen3", "-o", str(self.folder / "x")], ["doctor"]):
+            with self.subTest(verb=args[0]):
+                self.assert_ends(synapse(*args, env={"SYNAPSE_ISA": "nosuch"}), 2, "scalar")
+
+    def test_help_has_examples(self):
+        for verb in ([], ["run"], ["show"], ["tokenize"], ["detokenize"], ["logits"], ["synth"], ["doctor"]):
+            with self.subTest(verb=verb):
+                text = self.data_of(synapse(*verb, "--help"))
+                self.assertIn("EXAMPLES", text)
+                self.assertIn("synapse", text)
+
+    def test_version(self):
+        self.assertRegex(self.data_of(synapse("--version")), r"^synapse \d+\.\d+\.\d+\n$")
+
+    def test_doctor(self):
+        found = self.json_of(synapse("doctor", "--json"))
+        self.assertEqual(found["kernels"], found["kernel_variants"][-1])
+        self.assertGreater(found["read_bytes_per_second"], 1e8)
+        self.assertIn("synapse-story-4m-Q8_0", found["models"])
+        self.assertEqual(found["missing"], [])
+        self.assertEqual(self.json_of(synapse("doctor", "--json", "-t", "1", "--isa", "scalar"))["kernels"], "scalar")
+        self.assertIn("kernels", self.data_of(synapse("doctor")))
+
+
+if __name__ == "__main__":
+    unittest.main()
