@@ -35,6 +35,11 @@ fs::path part_path(const fs::path& any, const std::string& prefix, int32_t part,
   return any.parent_path() / (prefix + tail);
 }
 
+// The same error, with the file that it is about.
+Status about(const fs::path& file, const Status& status) {
+  return fail(status.code(), file.c_str(), ": ", status.message());
+}
+
 // Sorted; a split file counts once, by its first part. Empty when the folder cannot be read.
 std::vector<fs::path> gguf_files(const fs::path& folder) {
   std::vector<fs::path> found;
@@ -128,7 +133,9 @@ Result<std::unique_ptr<Source>> Source::open(const std::string& name, Faults& fa
 Status Source::open_gguf(const fs::path& file) {
   SYN_TRY(first, platform::MappedFile::open(file.c_str()));
   const std::optional<std::string> prefix = split_prefix(file.stem().string());
-  SYN_TRY(n_parts, gguf_split_count(first.bytes()));
+  const Result<int32_t> split_count = gguf_split_count(first.bytes());
+  if (!split_count.ok()) return about(file, split_count.status());
+  const int32_t n_parts = *split_count;
   if (n_parts > 1 && !prefix) {
     return fail(Code::invalid, file.c_str(), ": one of ", n_parts, " parts, wanted a name like NAME-00001-of-0000N.gguf");
   }
@@ -149,8 +156,9 @@ Status Source::open_gguf(const fs::path& file) {
   n_files_ = parts.size();
   SYN_TRY(tables, Region::make(gguf_arena_bytes(parts)));
   tables_ = std::move(tables);
-  SYN_TRY(checkpoint, read_gguf(parts, tables_.arena()));
-  checkpoint_ = checkpoint;
+  const Result<Checkpoint> checkpoint = read_gguf(parts, tables_.arena());
+  if (!checkpoint.ok()) return about(file, checkpoint.status());
+  checkpoint_ = *checkpoint;
   return {};
 }
 
