@@ -209,7 +209,12 @@ bool StringWalk::next(std::string_view& text) {
   return --left_, true;
 }
 
+constexpr std::string_view kArch = "{arch}";
+
 Status Checkpoint::index(Arena& arena) {
+  for (const MetaEntry& e : metadata)
+    if (e.key.starts_with(kArch))
+      return fail(Code::corrupt, "metadata ", e.key.substr(0, 128), ": a key may not begin with {arch}");
   SYN_TRY(by_key, sort_names(metadata, "metadata", arena));
   SYN_TRY(by_name, sort_names(tensors, "tensor", arena));
   metadata_order = by_key, tensor_order = by_name;
@@ -217,9 +222,8 @@ Status Checkpoint::index(Arena& arena) {
 }
 
 const MetaValue* Checkpoint::find(std::string_view key) const {
-  constexpr std::string_view arch = "{arch}";
   Key k{{}, key};
-  if (key.substr(0, arch.size()) == arch) k = {architecture(), key.substr(arch.size())};
+  if (key.starts_with(kArch)) k = {architecture(), key.substr(kArch.size())};
   const MetaEntry* entry = look_up(metadata, metadata_order, k);
   return entry ? &entry->value : nullptr;
 }
@@ -237,10 +241,9 @@ std::string_view Checkpoint::architecture() const {
 // The error of a required key that is absent or of another type.
 static Status missing(const Checkpoint& c, std::string_view key, const MetaValue* value,
                       std::string_view wanted) {
-  constexpr std::string_view arch = "{arch}";
-  const bool scoped = key.substr(0, arch.size()) == arch;
+  const bool scoped = key.starts_with(kArch);
   const std::string_view head = scoped ? c.architecture().substr(0, 64) : std::string_view();
-  if (scoped) key.remove_prefix(arch.size());
+  if (scoped) key.remove_prefix(kArch.size());
   if (!value) return fail(Code::not_found, head, key, ": not in the file, wanted ", wanted);
   return fail(Code::corrupt, head, key, ": found ", meta_type_name(value->type), ", wanted ", wanted);
 }

@@ -79,7 +79,7 @@ struct Checkpoint {
   std::span<const uint32_t> metadata_order, tensor_order;  // by name; from index()
 
   // Sorts the names, so that look-ups are binary searches. To be called once by who fills the tables; a name
-  // that stands twice is an error. Takes index_bytes() from the arena.
+  // that stands twice is an error, one that begins with {arch} too. Takes index_bytes() from the arena.
   Status index(Arena& arena);
   size_t index_bytes() const { return (metadata.size() + tensors.size()) * sizeof(uint32_t); }
 

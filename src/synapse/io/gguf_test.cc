@@ -196,6 +196,7 @@ TEST(gguf, metadata_that_lies_is_refused) {
   EXPECT_TRUE(refused(File().header(0, 1).array("k", 9, kHuge).data(64), "k: an array longer"));
   EXPECT_TRUE(refused(File().header(0, 1).array("k", 7, 1).put(uint8_t(9)), "neither 0 nor 1"));
   EXPECT_TRUE(refused(File().header(0, 2).u32("k", 1).u32("k", 2), "metadata k: stands twice"));
+  EXPECT_TRUE(refused(File().header(0, 1).u32("{arch}.k", 1), "{arch}.k: a key may not begin with {arch}"));
   File nest;
   nest.header(0, 1).text("k").put(uint32_t(9));
   for (int i = 0; i < 100000; ++i) nest.put(uint32_t(9)).put(uint64_t(1));
