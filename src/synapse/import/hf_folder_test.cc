@@ -329,6 +329,10 @@ TEST(hf_folder, broken_folders_are_refused) {
   TinyLlama().write(folder, "one.safetensors");
   folder.write("model.safetensors.index.json", R"({"weight_map":{"ghost":"one.safetensors"}})");
   EXPECT_HAS(Opened(folder.path).error(), "ghost: not in one.safetensors as the index says");
+  folder.write("other.safetensors", std::string_view("\2\0\0\0\0\0\0\0{}", 10));
+  folder.write("model.safetensors.index.json",
+               R"({"weight_map":{"lm_head.weight":"one.safetensors","model.norm.weight":"other.safetensors"}})");
+  EXPECT_HAS(Opened(folder.path).error(), "model.norm.weight: not in other.safetensors as the index says");
   folder.write("config.json", "[]");
   EXPECT_HAS(Opened(folder.path).error(), "config.json: wanted an object");
   folder.write("config.json", "");

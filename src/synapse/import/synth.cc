@@ -1,0 +1,238 @@
+#include "synapse/import/synth.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "synapse/base/rng.h"
+#include "synapse/import/hf_config.h"
+#include "synapse/io/gguf_write.h"
+
+namespace synapse {
+namespace {
+
+constexpr SynthShape kShapes[] = {
+    {"qwen3-0.6b", "qwen3", "qwen2", 28, 1024, 3072, 16, 8, 128, 151936, 40960, 1e6f, 1e-6f, true, 0, false},
+    {"llama-3.2-1b", "llama", "llama-bpe", 16, 2048, 8192, 32, 8, 64, 128256, 131072, 500000, 1e-5f, false,
+     32, true},
+    {"tiny-llama", "llama", "llama-bpe", 2, 64, 128, 4, 2, 32, 512, 256, 10000, 1e-5f, false, 0, true},
+    {"tiny-qwen3", "qwen3", "qwen2", 2, 64, 128, 4, 2, 32, 512, 256, 10000, 1e-6f, true, 0, false},
+};
+
+struct FileType {
+  DType dtype;
+  uint32_t number;  // general.file_type
+  DType embedding;
+};
+constexpr FileType kFileTypes[] = {{DType::f32, 0, DType::f32},    {DType::f16, 1, DType::f16},
+                                   {DType::bf16, 32, DType::bf16}, {DType::q8_0, 7, DType::q8_0},
+                                   {DType::q4_0, 2, DType::q8_0},  {DType::q4_1, 3, DType::q8_0},
+                                   {DType::q5_0, 8, DType::q8_0},  {DType::q5_1, 9, DType::q8_0}};
+
+// Byte-level BPE: the 256 bytes in the alphabet of GPT-2, then words over a..z and A..Z by length, each made
+// of the word before its last letter and that letter; at the end the control tokens.
+struct Vocabulary {
+  std::vector<std::string> tokens, merges;
+  std::vector<int32_t> types;
+  int32_t bos = 0, eos = 0;
+};
+
+std::string byte_token(int byte) {
+  const auto shows = [](int b) { return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174; };
+  int code = byte;
+  if (!shows(byte)) {
+    code = 256;
+    for (int b = 0; b < byte; ++b) code += !shows(b);
+  }
+  if (code < 0x80) return std::string(1, char(code));
+  return {char(0xC0 | code >> 6), char(0x80 | (code & 63))};
+}
+
+Vocabulary make_vocabulary(const SynthShape& shape) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  const std::vector<std::string> control =
+      shape.pre == "qwen2" ? std::vector<std::string>{"<|endoftext|>", "<|im_start|>", "<|im_end|>"}
+                           : std::vector<std::string>{"<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>"};
+  Vocabulary v;
+  for (int byte = 0; byte < 256; ++byte) v.tokens.push_back(byte_token(byte));
+  const size_t n_words = size_t(shape.vocab_size) - 256 - control.size();
+  std::deque<std::string> shorter;  // whose extensions come next
+  for (const char c : letters) shorter.emplace_back(1, c);
+  while (v.merges.size() < n_words) {
+    for (size_t i = 0; i < letters.size() && v.merges.size() < n_words; ++i) {
+      v.merges.push_back(shorter.front() + ' ' + letters[i]);
+      v.tokens.push_back(shorter.front() + letters[i]);
+      shorter.push_back(v.tokens.back());
+    }
+    shorter.pop_front();
+  }
+  v.types.assign(v.tokens.size(), 1);
+  const auto first = int32_t(v.tokens.size());
+  for (const std::string& token : control) v.tokens.push_back(token), v.types.push_back(3);
+  v.bos = first, v.eos = shape.pre == "qwen2" ? first + 2 : first + 1;
+  return v;
+}
+
+// Everything that stands before the data of a file.
+class Plan {
+ public:
+  Plan(const SynthShape& s, const FileType& type) : shape_(s), vocabulary_(make_vocabulary(s)) {
+    text("general.architecture", s.architecture), text("general.name", s.name);
+    number("general.file_type", type.number), number("general.quantization_version", 2);
+    number("{arch}.vocab_size", uint32_t(s.vocab_size));
+    number("{arch}.block_count", uint32_t(s.n_layers)),
+        number("{arch}.context_length", uint32_t(s.max_seq_len));
+    number("{arch}.embedding_length", uint32_t(s.dim)),
+        number("{arch}.feed_forward_length", uint32_t(s.hidden_dim));
+    number("{arch}.attention.head_count", uint32_t(s.n_heads)),
+        number("{arch}.attention.head_count_kv", uint32_t(s.n_kv_heads));
+    number("{arch}.attention.key_length", uint32_t(s.head_dim)),
+        number("{arch}.attention.value_length", uint32_t(s.head_dim));
+    number("{arch}.rope.dimension_count", uint32_t(s.head_dim));
+    put("{arch}.attention.layer_norm_rms_epsilon", meta_f32(s.norm_eps)),
+        put("{arch}.rope.freq_base", meta_f32(s.rope_theta));
+    text("tokenizer.ggml.model", "gpt2"), text("tokenizer.ggml.pre", s.pre);
+    put("tokenizer.ggml.tokens", strings(vocabulary_.tokens)),
+        put("tokenizer.ggml.merges", strings(vocabulary_.merges));
+    put("tokenizer.ggml.token_type", meta_array(std::span<const int32_t>(vocabulary_.types)));
+    number("tokenizer.ggml.bos_token_id", uint32_t(vocabulary_.bos)),
+        number("tokenizer.ggml.eos_token_id", uint32_t(vocabulary_.eos));
+    put("tokenizer.ggml.add_bos_token", meta_bool(s.add_bos));
+    list_tensors(type);
+  }
+
+  const SynthShape& shape() const { return shape_; }
+  std::vector<MetaEntry> metadata;
+  std::vector<NamedTensor> tensors;
+
+ private:
+  void put(std::string_view key, MetaValue value) {
+    constexpr std::string_view arch = "{arch}";
+    std::string& full = texts_.emplace_back(key);
+    if (full.starts_with(arch)) full.replace(0, arch.size(), shape_.architecture);
+    metadata.push_back({full, value});
+  }
+  void number(std::string_view key, uint32_t value) { put(key, meta_u32(value)); }
+  void text(std::string_view key, std::string_view value) { put(key, meta_text(value)); }
+
+  MetaValue strings(const std::vector<std::string>& from) {
+    const std::vector<std::string_view> views(from.begin(), from.end());
+    size_t bytes = Arena::kAlign;
+    for (const std::string_view v : views) bytes += sizeof(uint64_t) + v.size();
+    auto& memory = memory_.emplace_back(bytes);
+    Arena arena(memory.data(), memory.size());
+    return *meta_array(views, arena);
+  }
+
+  void add(const std::string& name, DType dtype, std::initializer_list<int32_t> dims) {
+    tensors.push_back({texts_.emplace_back(name), make_tensor(nullptr, dtype, dims)});
+  }
+
+  void list_tensors(const FileType& type) {
+    const SynthShape& s = shape_;
+    const int32_t q = s.n_heads * s.head_dim, kv = s.n_kv_heads * s.head_dim;
+    add("token_embd.weight", type.embedding, {s.vocab_size, s.dim});
+    add("output_norm.weight", DType::f32, {s.dim});
+    if (s.llama3_factor > 0) add("rope_freqs.weight", DType::f32, {s.head_dim / 2});
+    for (int32_t layer = 0; layer < s.n_layers; ++layer) {
+      const std::string blk = "blk." + std::to_string(layer) + ".";
+      add(blk + "attn_norm.weight", DType::f32, {s.dim});
+      add(blk + "attn_q.weight", type.dtype, {q, s.dim}), add(blk + "attn_k.weight", type.dtype, {kv, s.dim});
+      add(blk + "attn_v.weight", type.dtype, {kv, s.dim}),
+          add(blk + "attn_output.weight", type.dtype, {s.dim, q});
+      if (s.qk_norm)
+        add(blk + "attn_q_norm.weight", DType::f32, {s.head_dim}),
+            add(blk + "attn_k_norm.weight", DType::f32, {s.head_dim});
+      add(blk + "ffn_norm.weight", DType::f32, {s.dim});
+      add(blk + "ffn_gate.weight", type.dtype, {s.hidden_dim, s.dim}),
+          add(blk + "ffn_up.weight", type.dtype, {s.hidden_dim, s.dim});
+      add(blk + "ffn_down.weight", type.dtype, {s.dim, s.hidden_dim});
+    }
+  }
+
+  const SynthShape& shape_;
+  Vocabulary vocabulary_;
+  std::deque<std::string> texts_;
+  std::deque<std::vector<uint8_t>> memory_;
+};
+
+// n values of a tensor from index `first` on.
+void fill(const NamedTensor& t, const SynthShape& shape, uint64_t seed, uint64_t first,
+          std::span<float> out) {
+  if (t.name == "rope_freqs.weight") {
+    const auto freqs = llama3_rope_freqs(double(shape.rope_theta), shape.head_dim,
+                                         {double(shape.llama3_factor), 1, 4, 8192});
+    std::ranges::copy(std::span(freqs).subspan(first, out.size()), out.begin());
+    return;
+  }
+  const uint64_t own = hash64(t.name.data(), t.name.size()) ^ mix64(seed);
+  const bool is_norm = t.tensor.rank == 1;
+  const float base = is_norm ? 1.0f : 0.0f, reach = is_norm ? 0.1f : std::sqrt(3.0f / float(t.tensor.cols()));
+  for (size_t i = 0; i < out.size(); ++i) out[i] = base + reach * (2 * random_unit(own, first + i) - 1);
+}
+
+Status write_tensor(GgufWriter& writer, const NamedTensor& t, const SynthShape& shape, uint64_t seed,
+                    Quantize quantize) {
+  constexpr size_t kElements = 1 << 20;  // at a time
+  const size_t cols = size_t(t.tensor.cols()), rows = size_t(t.tensor.rows());
+  const size_t step = std::max<size_t>(1, kElements / cols);
+  std::vector<float> values(std::min(step, rows) * cols);
+  std::vector<uint8_t> bytes(std::min(step, rows) * t.tensor.row_bytes());
+  for (size_t row = 0; row < rows; row += step) {
+    const size_t n = std::min(step, rows - row);
+    const std::span<float> part = std::span(values).first(n * cols);
+    fill(t, shape, seed, row * cols, part);
+    if (t.tensor.dtype == DType::f32) {
+      std::memcpy(bytes.data(), part.data(), part.size_bytes());
+    } else if (!quantize(t.tensor.dtype, bytes.data(), part.data(), part.size())) {
+      return fail(Code::unsupported, t.name, ": no quantiser for ", label(t.tensor.dtype));
+    }
+    SYN_RETURN_IF_ERROR(writer.write({bytes.data(), n * t.tensor.row_bytes()}));
+  }
+  return {};
+}
+
+Status write_to_file(void* file, std::span<const uint8_t> bytes) {
+  if (std::fwrite(bytes.data(), 1, bytes.size(), static_cast<std::FILE*>(file)) == bytes.size()) return {};
+  return fail(Code::io, "write: ", std::strerror(errno));
+}
+
+Status write_all(std::FILE* file, const Plan& plan, uint64_t seed, Quantize quantize) {
+  SYN_TRY(writer, GgufWriter::begin({write_to_file, file}, plan.metadata, plan.tensors));
+  for (const NamedTensor& t : plan.tensors)
+    SYN_RETURN_IF_ERROR(write_tensor(writer, t, plan.shape(), seed, quantize));
+  SYN_RETURN_IF_ERROR(writer.finish());
+  if (std::fflush(file) != 0 || ::fsync(::fileno(file)) != 0)
+    return fail(Code::io, "write: ", std::strerror(errno));
+  return {};
+}
+
+}  // namespace
+
+std::span<const SynthShape> synth_shapes() { return kShapes; }
+
+Status write_synth(const SynthShape& shape, DType dtype, uint64_t seed, Quantize quantize,
+                   const std::string& path) {
+  const auto type = std::ranges::find(kFileTypes, dtype, &FileType::dtype);
+  if (type == std::end(kFileTypes))
+    return fail(Code::unsupported, "synth: type ", label(dtype), " has no file type here");
+  const Plan plan(shape, *type);
+  const std::string unfinished = path + ".part";
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(unfinished.c_str(), "wb"),
+                                                             std::fclose);
+  if (!file) return fail(Code::io, unfinished, ": ", std::strerror(errno));
+  Status status = write_all(file.get(), plan, seed, quantize);
+  if (status.ok() && std::rename(unfinished.c_str(), path.c_str()) != 0)
+    status = fail(Code::io, path, ": ", std::strerror(errno));
+  if (!status.ok()) std::remove(unfinished.c_str());
+  return status;
+}
+
+}  // namespace synapse
