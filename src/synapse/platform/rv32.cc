@@ -15,15 +15,15 @@ namespace synapse {
 namespace {
 
 // A semihosting call (RISC-V semihosting specification 1.0): these three instructions, uncompressed, on
-// one page. The parameter is a value or the address of a block.
+// one page, hence the alignment. The parameter is a value or the address of a block.
 enum Request : int { kClock = 0x10, kWrite0 = 0x04, kExit = 0x18 };
 constexpr uintptr_t kRuntimeError = 0x20023;
 
-int semihost(Request request, uintptr_t parameter) {
+__attribute__((noinline, aligned(64))) int semihost(Request request, uintptr_t parameter) {
   register int a0 __asm__("a0") = request;
   register uintptr_t a1 __asm__("a1") = parameter;
   __asm__ volatile(
-      ".option push\n.option norvc\n.balign 16\n"
+      ".option push\n.option norvc\n"
       "slli zero, zero, 0x1f\nebreak\nsrai zero, zero, 7\n"
       ".option pop\n"
       : "+r"(a0)
