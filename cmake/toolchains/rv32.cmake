@@ -1,6 +1,6 @@
 # A 32-bit RISC-V microcontroller (rv32imafc) on bare metal: gcc, picolibc, and the host's libstdc++
 # headers behind a shim, since Debian has no C++ library for it. Programs run on qemu's "virt" board and
-# talk through semihosting. Memory: 4 MiB of flash and 20 MiB of RAM; build a board's own with its link.ld.
+# talk through semihosting. Memory: 4 MiB of flash and 56 MiB of RAM; build a board's own with its link.ld.
 set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR riscv32)
 set(CMAKE_C_COMPILER riscv64-unknown-elf-gcc)
@@ -8,7 +8,7 @@ set(CMAKE_CXX_COMPILER riscv64-unknown-elf-g++)
 set(CMAKE_NM riscv64-unknown-elf-nm)
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(CMAKE_EXECUTABLE_SUFFIX_CXX .elf)
-set(CMAKE_CROSSCOMPILING_EMULATOR qemu-system-riscv32 -M virt -m 32M -bios none -nographic -monitor none
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-system-riscv32 -M virt -m 64M -bios none -nographic -monitor none
     -semihosting-config enable=on,target=native -kernel)
 
 # The host's headers must be those of the cross compiler's own version: that decides which host compiler to ask.
@@ -39,5 +39,5 @@ string(JOIN " " CMAKE_CXX_FLAGS_INIT ${machine} -ffunction-sections -fdata-secti
        -isystem /usr/lib/picolibc/riscv64-unknown-elf/include)
 string(JOIN " " CMAKE_CXX_LINK_EXECUTABLE riscv64-unknown-elf-gcc --specs=picolibc.specs --crt0=semihost
        --oslib=semihost ${machine} -Wl,--defsym=__flash=0x80000000 -Wl,--defsym=__flash_size=0x400000
-       -Wl,--defsym=__ram=0x80400000 -Wl,--defsym=__ram_size=0x1400000 -Wl,--defsym=__stack_size=0x10000
+       -Wl,--defsym=__ram=0x80400000 -Wl,--defsym=__ram_size=0x3800000 -Wl,--defsym=__stack_size=0x10000
        -T picolibcpp.ld <LINK_FLAGS> <OBJECTS> <LINK_LIBRARIES> -Wl,--gc-sections -o <TARGET>)

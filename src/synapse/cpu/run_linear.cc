@@ -6,6 +6,7 @@ namespace synapse::cpu {
 namespace {
 
 constexpr int32_t kMaxPairs = 3;
+constexpr int32_t kMaxItems = 64;   // of one weight: a thread then reads neighbouring groups, and prefetches them
 constexpr int32_t kRowBlock = 256;  // rows of x that meet an unpacked tile: their accumulators stay in L1
 
 struct Weights {
@@ -121,9 +122,11 @@ void multiply(const Run& run, const Plan& p, const Weights& w, int32_t group, in
   const size_t at = size_t(first_row) * size_t(p.n);
   x.q += at, x.d += at / size_t(format.group), x.sums += at / kBlock;
   const int32_t n_blocks = p.n / kBlock;
+  const uint8_t* next_group = rows[0] + kTileRows * w.w->strides[0];
+  const size_t block_bytes = w.w->row_bytes() / size_t(n_blocks) * kTileRows;
   for (int32_t block = 0; block < n_blocks; block += kTileBlocks) {
     const int32_t count = n_blocks - block < kTileBlocks ? n_blocks - block : kTileBlocks;
-    format.unpack(&p.tiles[thread], rows, block, count);
+    format.unpack(&p.tiles[thread], rows, block, count, next_group + size_t(block) * block_bytes);
     format.dot(acc, &p.tiles[thread], &x, n_rows, block, count);
   }
 }
@@ -151,7 +154,8 @@ template <typename F>
 void for_each_group(const Run& run, const Plan& p, const Weights& w, int32_t per_unit, F&& f) {
   const int32_t n_groups = ceil_div(w.w->rows(), kTileRows);
   const int64_t unit = int64_t(p.n_rows) * p.n * kTileRows * per_unit;
-  const int32_t grain = units_per_item(unit);
+  const int32_t fewest = units_per_item(unit), most = n_groups / kMaxItems;
+  const int32_t grain = most > fewest ? most : fewest;
   parallel(run, ceil_div(n_groups, grain), unit * n_groups, [&](int32_t item, int32_t thread) {
     const int32_t end = (item + 1) * grain < n_groups ? (item + 1) * grain : n_groups;
     for (int32_t group = item * grain; group < end; ++group)

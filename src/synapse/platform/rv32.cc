@@ -1,23 +1,29 @@
 // A RISC-V microcontroller under an emulator or a debugger: log, clock and exit go through semihosting.
-// There are no files and no spare address space; a program hands its own static buffers to the engine.
+// There are no files: models are linked or loaded.
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
+#include "synapse/base/arena.h"
 #include "synapse/platform/platform.h"
+
+// From the linker script: what is left of the RAM.
+extern "C" uint8_t __heap_start[], __heap_end[];
 
 namespace synapse {
 namespace {
 
 // A semihosting call (RISC-V semihosting specification 1.0): these three instructions, uncompressed, on
-// one page. The parameter is a value or the address of a block.
+// one page, hence the alignment. The parameter is a value or the address of a block.
 enum Request : int { kClock = 0x10, kWrite0 = 0x04, kExit = 0x18 };
 constexpr uintptr_t kRuntimeError = 0x20023;
 
-int semihost(Request request, uintptr_t parameter) {
+__attribute__((noinline, aligned(64))) int semihost(Request request, uintptr_t parameter) {
   register int a0 __asm__("a0") = request;
   register uintptr_t a1 __asm__("a1") = parameter;
   __asm__ volatile(
-      ".option push\n.option norvc\n.balign 16\n"
+      ".option push\n.option norvc\n"
       "slli zero, zero, 0x1f\nebreak\nsrai zero, zero, 7\n"
       ".option pop\n"
       : "+r"(a0)
@@ -36,6 +42,17 @@ void panic(const char* what, const char* file, int line) {
 }
 
 namespace platform {
+namespace {
+
+size_t heap_used = 0;
+
+// Where heap_used stood after `bytes` was reserved.
+size_t heap_end_of(std::span<uint8_t> bytes) {
+  const size_t end = size_t(bytes.data() + bytes.size() - __heap_start);
+  return std::min(Arena::align_up(end, Arena::kAlign), size_t(__heap_end - __heap_start));
+}
+
+}  // namespace
 
 void log_line(std::string_view text) {
   while (!text.empty()) {
@@ -58,18 +75,34 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 void MappedFile::release(std::span<const uint8_t>) const {}
 
+// Reservations are cut from the RAM between the program's data and its stack, upwards, and zeroed. What is
+// given back is reused once everything above it has been given back too.
 Result<Reservation> Reservation::make(size_t bytes) {
-  if (bytes == 0) return Reservation();
-  return fail(Code::unsupported, "reserve ", bytes, " bytes: this target has fixed buffers only");
+  Reservation made;
+  const size_t room = size_t(__heap_end - __heap_start) - heap_used;
+  if (bytes > room) return fail(Code::out_of_memory, "reserve ", bytes, " bytes: ", room, " left");
+  if (bytes == 0) return made;
+  uint8_t* base = __heap_start + heap_used;
+  std::memset(base, 0, bytes);
+  made.bytes_ = {base, bytes};
+  heap_used = heap_end_of(made.bytes_);
+  return made;
 }
-Reservation::~Reservation() = default;
+Reservation::~Reservation() {
+  if (!bytes_.empty() && heap_used == heap_end_of(bytes_)) heap_used = size_t(bytes_.data() - __heap_start);
+}
 Reservation& Reservation::operator=(Reservation&& other) noexcept {
-  bytes_ = other.bytes_, other.bytes_ = {};
+  std::swap(bytes_, other.bytes_);
   return *this;
 }
 
-// Memory is what the program's linker script gives its buffers: nothing is left to take.
-Resources resources() { return Resources(); }
+Resources resources() {
+  Resources r;
+  r.memory_total = size_t(__heap_end - __heap_start);
+  r.memory_available = r.memory_total - heap_used;
+  r.resident = heap_used;
+  return r;
+}
 
 }  // namespace platform
 }  // namespace synapse

@@ -40,9 +40,11 @@ struct Format {
   void (*dequantize)(float* y, const void* blocks, size_t n);
 
   // Quantised formats: 32-blocks first_block .. +n_blocks of 16 rows into a tile (n_blocks <= kTileBlocks),
-  // and that tile times n_rows rows of x: acc (n_rows, 16) goes on from what it holds.
+  // and that tile times n_rows rows of x: acc (n_rows, 16) goes on from what it holds. While it unpacks it asks for
+  // as many bytes from `ahead` on, which need not exist.
   int32_t group;  // elements that share one scale of activations; 0 in float formats
-  void (*unpack)(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks);
+  void (*unpack)(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
+                 const uint8_t* ahead);
   void (*dot)(float* acc, const Tile* tile, const QuantRows* x, int32_t n_rows, int32_t first_block,
               int32_t n_blocks);
 

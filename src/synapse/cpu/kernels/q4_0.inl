@@ -4,9 +4,9 @@
 void quantize_q4_0(void* blocks, const float* x, size_t n) {
   uint8_t* out = (uint8_t*)blocks;
   for (size_t at = 0; at < n; at += 32, out += 18) {
-    float extreme = 0;  // the first of the largest magnitude, with its sign
+    float extreme = 0, amax = 0;  // the first of the largest magnitude, with its sign
     for (size_t i = at; i < at + 32; ++i)
-      if (__builtin_fabsf(x[i]) > __builtin_fabsf(extreme)) extreme = x[i];
+      if (__builtin_fabsf(x[i]) > amax) amax = __builtin_fabsf(x[i]), extreme = x[i];
     const float d = extreme / -8.0f, inverse = d != 0.0f ? 1.0f / d : 0.0f;
     const uint16_t half = f32_to_f16(d);
     __builtin_memcpy(out, &half, 2);
@@ -31,8 +31,10 @@ void dequantize_q4_0(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_q4_0(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks) {
+void unpack_q4_0(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
+                 const uint8_t* ahead) {
   for (int32_t b = 0; b < n_blocks; ++b) {
+    prefetch<18 * kTileRows>(ahead + b * (18 * kTileRows));
     VI q[4];
     load_rows(q, rows, size_t(first_block + b) * 18 + 2);
     for (int g = 0; g < 4; ++g) {  // u - 8 of a byte u in 0 .. 15, four at a time: (u ^ 8) with 8's sign spread up

@@ -26,8 +26,10 @@ void dequantize_q8_0(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_q8_0(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks) {
+void unpack_q8_0(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
+                 const uint8_t* ahead) {
   for (int32_t b = 0; b < n_blocks; ++b) {
+    prefetch<34 * kTileRows>(ahead + b * (34 * kTileRows));
     const size_t at = size_t(first_block + b) * 34;
     for (int half = 0; half < 2; ++half) {
       VI q[4];

@@ -7,24 +7,6 @@ constexpr int kPartLanes = kPartBytes / 4;
 typedef float PF __attribute__((vector_size(kPartBytes)));
 typedef int32_t PI __attribute__((vector_size(kPartBytes)));
 
-template <typename P, typename E>
-struct Lanes {
-  P p[kParts];
-
-  Lanes() = default;
-  SYN_INLINE explicit Lanes(E value) {
-    for (P& part : p) part = value - P{};
-  }
-  SYN_INLINE static Lanes load(const void* from) {
-    Lanes v;
-    __builtin_memcpy(&v.p, from, 64);
-    return v;
-  }
-  SYN_INLINE void store(void* to) const { __builtin_memcpy(to, &p, 64); }
-};
-using V = Lanes<PF, float>;
-using VI = Lanes<PI, int32_t>;
-
 // The parts f(0) .. f(kParts - 1).
 template <typename T, typename Fn>
 SYN_INLINE T each_part(Fn f) {
@@ -34,6 +16,29 @@ SYN_INLINE T each_part(Fn f) {
   if constexpr (kParts > 2) v.p[2] = f(2), v.p[3] = f(3);
   return v;
 }
+
+template <typename P, typename E>
+struct Lanes {
+  P p[kParts];
+
+  Lanes() = default;
+  SYN_INLINE explicit Lanes(E value) {
+    for (P& part : p) part = value - P{};
+  }
+  // Part by part: a copy of all 64 bytes would go through memory.
+  SYN_INLINE static Lanes load(const void* from) {
+    return each_part<Lanes>([&](int i) {
+      P part;
+      __builtin_memcpy(&part, (const char*)from + i * kPartBytes, kPartBytes);
+      return part;
+    });
+  }
+  SYN_INLINE void store(void* to) const {
+    for (int i = 0; i < kParts; ++i) __builtin_memcpy((char*)to + i * kPartBytes, &p[i], kPartBytes);
+  }
+};
+using V = Lanes<PF, float>;
+using VI = Lanes<PI, int32_t>;
 
 SYN_INLINE V operator+(V a, V b) { return each_part<V>([&](int i) { return a.p[i] + b.p[i]; }); }
 SYN_INLINE V operator-(V a, V b) { return each_part<V>([&](int i) { return a.p[i] - b.p[i]; }); }

@@ -1,5 +1,10 @@
 // What the unpacking of several formats shares.
 
+template <int kBytes>
+SYN_INLINE void prefetch(const uint8_t* from) {
+  for (int i = 0; i < kBytes; i += 64) __builtin_prefetch(from + i, 0, 3);
+}
+
 // d[b][r] = the f16 at byte `at` + b * block_bytes of row r. Gathered first and widened afterwards, so that no
 // wide load waits for the narrow stores before it.
 SYN_INLINE void unpack_scales(float d[][kTileRows], const uint8_t* const rows[kTileRows], size_t at, size_t block_bytes,
