@@ -1,5 +1,5 @@
 // A decoder written a second time, in float64 and plain loops: the oracle that the engine's own numerics are held to.
-// Llama, Qwen2 and Qwen3; slow.
+// Activations that meet a quantised matrix are rounded to int8 as docs/numerics.md says. Llama, Qwen2, Qwen3; slow.
 #pragma once
 #include <cmath>
 #include <vector>
@@ -27,13 +27,18 @@ class ReferenceForward {
     std::vector<std::vector<double>> x;
     for (int32_t id : ids) x.emplace_back(embedding.begin() + id * dim_, embedding.begin() + (id + 1) * dim_);
     for (int i = 0; i < layers_; ++i) attention(i, x), ffn(i, x);
-    const auto norm = load("output_norm.weight"), head = c_.tensor("output.weight") ? load("output.weight") : embedding;
+    const auto norm = load("output_norm.weight");
+    const auto head = matrix(c_.tensor("output.weight") ? "output.weight" : "token_embd.weight");
     for (auto& row : x) row = times(head, rms(row, norm));
     return x;
   }
 
  private:
   using Row = std::vector<double>;
+  struct Matrix {
+    Row w;
+    bool quantised = false;
+  };
 
   int number(const char* key, int fallback = -1) const {
     const MetaValue* v = c_.find("{arch}." + std::string(key));
@@ -46,6 +51,21 @@ class ReferenceForward {
     kernel_variants()[0].formats[size_t(t->dtype)].dequantize(values.data(), t->data, values.size());
     return Row(values.begin(), values.end());
   }
+  Matrix matrix(const std::string& name) const {
+    const Tensor* t = c_.tensor(name);
+    return {load(name), t && is_quantised(t->dtype)};
+  }
+  // x as 8-bit steps of its group of 32: what the integer linear sees.
+  static Row rounded(const Row& x) {
+    Row y(x.size());
+    for (size_t g = 0; g < x.size(); g += 32) {
+      float amax = 0;
+      for (size_t i = g; i < g + 32; ++i) amax = std::max(amax, std::abs(float(x[i])));
+      for (size_t i = g; i < g + 32; ++i)
+        y[i] = amax > 0 ? double(amax / 127.0f) * double(std::nearbyint(float(x[i]) * (127.0f / amax))) : 0;
+    }
+    return y;
+  }
   Row rms(const Row& x, const Row& w) const {
     double ss = 0;
     for (double v : x) ss += v * v;
@@ -53,7 +73,9 @@ class ReferenceForward {
     for (size_t i = 0; i < x.size(); ++i) y[i] = x[i] / std::sqrt(ss / double(x.size()) + eps_) * w[i];
     return y;
   }
-  static Row times(const Row& w, const Row& x, const Row& bias = {}) {
+  static Row times(const Matrix& m, const Row& given, const Row& bias = {}) {
+    const Row x = m.quantised ? rounded(given) : given;
+    const Row& w = m.w;
     Row y(w.size() / x.size());
     for (size_t o = 0; o < y.size(); ++o) {
       double s = bias.empty() ? 0 : bias[o];
@@ -75,9 +97,10 @@ class ReferenceForward {
   void attention(int layer, std::vector<Row>& x) const {
     const std::string b = "blk." + std::to_string(layer) + ".";
     const auto norm = load(b + "attn_norm.weight"), divisors = load("rope_freqs.weight");
-    const auto wq = load(b + "attn_q.weight"), wk = load(b + "attn_k.weight"), wv = load(b + "attn_v.weight");
+    const auto wq = matrix(b + "attn_q.weight"), wk = matrix(b + "attn_k.weight"), wv = matrix(b + "attn_v.weight");
     const auto bq = load(b + "attn_q.bias"), bk = load(b + "attn_k.bias"), bv = load(b + "attn_v.bias");
-    const auto wo = load(b + "attn_output.weight"), bo = load(b + "attn_output.bias");
+    const auto wo = matrix(b + "attn_output.weight");
+    const auto bo = load(b + "attn_output.bias");
     const auto nq = load(b + "attn_q_norm.weight"), nk = load(b + "attn_k_norm.weight");
     const size_t D = size_t(head_dim_), T = x.size();
     std::vector<Row> q, k, v;
@@ -117,8 +140,8 @@ class ReferenceForward {
   }
   void ffn(int layer, std::vector<Row>& x) const {
     const std::string b = "blk." + std::to_string(layer) + ".";
-    const auto norm = load(b + "ffn_norm.weight"), gate = load(b + "ffn_gate.weight"), up = load(b + "ffn_up.weight");
-    const auto down = load(b + "ffn_down.weight");
+    const auto norm = load(b + "ffn_norm.weight");
+    const auto gate = matrix(b + "ffn_gate.weight"), up = matrix(b + "ffn_up.weight"), down = matrix(b + "ffn_down.weight");
     for (Row& row : x) {
       const Row h = rms(row, norm);
       Row g = times(gate, h);

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "synapse/base/json.h"
-#include "synapse/io/gguf_write.h"
+#include "synapse/base/sink.h"
+#include "synapse/io/checkpoint.h"
 #include "synapse/tensor/tensor.h"
 
 namespace synapse {

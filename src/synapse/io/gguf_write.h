@@ -1,15 +1,10 @@
 // Writes GGUF version 3, little-endian, front to back through a sink: metadata and tensor table first, then
 // the bytes of each tensor in any pieces. Needs no memory beside the caller's tables, however big the file.
 #pragma once
+#include "synapse/base/sink.h"
 #include "synapse/io/checkpoint.h"
 
 namespace synapse {
-
-// Takes the bytes of a file in order.
-struct Sink {
-  Status (*write)(void* context, std::span<const uint8_t> bytes);
-  void* context;
-};
 
 class GgufWriter {
  public:

@@ -42,7 +42,11 @@ size_t activation_bytes(const Model& model, Device& device, const SessionOptions
 
 }  // namespace
 
-DType default_cache_dtype(const Model& model) { return model.all_f32() ? DType::f32 : DType::f16; }
+DType default_cache_dtype(const Model& model) {
+  constexpr size_t kSmallCache = size_t(16) << 20;
+  const size_t whole = PagePool::bytes_for(model.state_layout(), DType::f32, DType::f32, model.config().max_seq_len);
+  return model.all_f32() || whole <= kSmallCache ? DType::f32 : DType::f16;
+}
 
 size_t Session::arena_bytes(const Model& model, Device& device, const SessionOptions& options) {
   const int32_t context = context_of(model, options);

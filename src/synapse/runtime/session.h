@@ -17,7 +17,8 @@ struct SessionOptions {
   int32_t logit_rows = 1;           // positions whose logits are made at once, when every one is asked for
 };
 
-// f32 for an all-float model, else f16.
+// f32 for a model whose matrices are all f32, and for one so small that its whole context takes at most 16 MiB that
+// way; else f16. A property of the model, whatever context is asked for.
 DType default_cache_dtype(const Model& model);
 
 // Takes the logits (V) of one position; an error stops the feed and comes back from it.
