@@ -90,20 +90,25 @@ Json examine(const Flags& flags, Processor& processor) {
 }
 
 std::string human(const Json& j) {
-  const auto line = [](const char* name, const std::string& value) {
-    char start[24];
-    std::snprintf(start, sizeof start, "%-12s ", name);
-    return start + value + "\n";
+  const auto word = [&](const char* name) { return j[name].get<std::string>(); };
+  const std::pair<const char*, std::string> rows[] = {
+      {"version", word("version")},
+      {"processor", word("cpu")},
+      {"features", joined(j["features"])},
+      {"kernels", word("kernels") + " (" + word("kernels_why") + "; there are: " + joined(j["kernel_variants"]) + ")"},
+      {"threads", j["threads"].dump() + " (" + word("threads_why") + ")"},
+      {"memory", human_bytes(j["memory_available"]) + " available of " + human_bytes(j["memory_total"]) +
+                     ", limits of the control group included"},
+      {"bandwidth", human_bytes(j["read_bytes_per_second"]) + "/s (" + word("read_how") + ")"},
+      {"models", joined(j["models"])},
   };
-  std::string text = line("version", j["version"]) + line("processor", j["cpu"]) + line("features", joined(j["features"])) +
-                     line("kernels", j["kernels"].get<std::string>() + " (" + j["kernels_why"].get<std::string>() +
-                                         "; there are: " + joined(j["kernel_variants"]) + ")") +
-                     line("threads", j["threads"].dump() + " (" + j["threads_why"].get<std::string>() + ")") +
-                     line("memory", human_bytes(j["memory_available"]) + " available of " + human_bytes(j["memory_total"]) +
-                                        ", limits of the control group included") +
-                     line("bandwidth", human_bytes(j["read_bytes_per_second"]) + "/s (" + j["read_how"].get<std::string>() + ")") +
-                     line("models", joined(j["models"]));
-  for (const Json& thing : j["missing"]) text += line("missing", thing);
+  std::string text;
+  const auto add = [&](std::string name, const std::string& value) {
+    name.resize(13, ' ');
+    text += name + value + "\n";
+  };
+  for (const auto& [name, value] : rows) add(name, value);
+  for (const Json& thing : j["missing"]) add("missing", thing);
   return text;
 }
 
