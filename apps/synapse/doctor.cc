@@ -43,7 +43,10 @@ std::vector<std::string> cpu_features() {
 
 std::string joined(const Json& words) {
   std::string text;
-  for (const Json& word : words) text += (text.empty() ? "" : " ") + word.get<std::string>();
+  for (const Json& word : words) {
+    if (!text.empty()) text += ' ';
+    text += word.get<std::string>();
+  }
   return text.empty() ? "none" : text;
 }
 
@@ -65,8 +68,8 @@ Json examine(const Flags& flags, Processor& processor) {
   const std::vector<std::string> names = model_names();
   if (names.empty()) {
     std::string where;
-    for (const auto& folder : model_folders()) where += (where.empty() ? "" : ", ") + folder.lexically_normal().string();
-    missing.push_back("no model by name; looked in: " + where);
+    for (const auto& folder : model_folders()) where += " " + folder.lexically_normal().string();
+    missing.push_back("a model by name; looked in" + where);
   }
   const Bandwidth read = measure_read_bandwidth(processor.threads(), r.memory_available);
   if (read.bytes_per_second == 0) missing.push_back("memory to measure its bandwidth with");
