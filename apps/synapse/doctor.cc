@@ -1,5 +1,7 @@
 // synapse doctor: what this machine offers, what was chosen and why, what is missing.
+#include <algorithm>
 #include <fstream>
+#include <sstream>
 
 #include "bandwidth.h"
 #include "engine.h"
@@ -33,10 +35,10 @@ std::vector<std::string> cpu_features() {
       "sse4_2",      "avx",      "avx2", "fma",     "f16c",    "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512dq",
       "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16", "asimd", "asimddp", "asimdhp",
       "i8mm",        "bf16",     "sve"};
-  const std::string all = " " + cpuinfo({"flags", "Features"}) + " ";
+  std::istringstream all(cpuinfo({"flags", "Features"}));
   std::vector<std::string> found;
-  for (std::string_view name : kOfInterest) {
-    if (all.find(" " + std::string(name) + " ") != std::string::npos) found.emplace_back(name);
+  for (std::string word; all >> word;) {
+    if (std::find(std::begin(kOfInterest), std::end(kOfInterest), word) != std::end(kOfInterest)) found.push_back(word);
   }
   return found;
 }
