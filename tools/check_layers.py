@@ -39,8 +39,7 @@ FREESTANDING = set("span array bit string_view optional concepts type_traits alg
 # An instruction set's file may name its compiler's intrinsics.
 INTRINSICS = {"immintrin.h", "arm_neon.h", "wasm_simd128.h"}
 # These are one target's own and never part of another: what the operating system offers is theirs to use.
-TARGET_FILES = {"platform/posix.cc", "platform/linux_resources.cc", "platform/threads.cc",
-                "cpu/kernels/select_arm64.cc"}
+TARGET_FILES = {"platform/posix.cc", "platform/linux_resources.cc", "platform/threads.cc"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 CONDITION = re.compile(r"^\s*#\s*(if|ifdef|ifndef|elif|else|endif)\b")
