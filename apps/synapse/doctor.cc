@@ -1,5 +1,7 @@
 // synapse doctor: what this machine offers, what was chosen and why, what is missing.
+#include <algorithm>
 #include <fstream>
+#include <sstream>
 
 #include "bandwidth.h"
 #include "engine.h"
@@ -33,17 +35,20 @@ std::vector<std::string> cpu_features() {
       "sse4_2",      "avx",      "avx2", "fma",     "f16c",    "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512dq",
       "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16", "asimd", "asimddp", "asimdhp",
       "i8mm",        "bf16",     "sve"};
-  const std::string all = " " + cpuinfo({"flags", "Features"}) + " ";
+  std::istringstream all(cpuinfo({"flags", "Features"}));
   std::vector<std::string> found;
-  for (std::string_view name : kOfInterest) {
-    if (all.find(" " + std::string(name) + " ") != std::string::npos) found.emplace_back(name);
+  for (std::string word; all >> word;) {
+    if (std::find(std::begin(kOfInterest), std::end(kOfInterest), word) != std::end(kOfInterest)) found.push_back(word);
   }
   return found;
 }
 
 std::string joined(const Json& words) {
   std::string text;
-  for (const Json& word : words) text += (text.empty() ? "" : " ") + word.get<std::string>();
+  for (const Json& word : words) {
+    if (!text.empty()) text += ' ';
+    text += word.get<std::string>();
+  }
   return text.empty() ? "none" : text;
 }
 
@@ -65,8 +70,8 @@ Json examine(const Flags& flags, Processor& processor) {
   const std::vector<std::string> names = model_names();
   if (names.empty()) {
     std::string where;
-    for (const auto& folder : model_folders()) where += (where.empty() ? "" : ", ") + folder.lexically_normal().string();
-    missing.push_back("no model by name; looked in: " + where);
+    for (const auto& folder : model_folders()) where += " " + folder.lexically_normal().string();
+    missing.push_back("a model by name; looked in" + where);
   }
   const Bandwidth read = measure_read_bandwidth(processor.threads(), r.memory_available);
   if (read.bytes_per_second == 0) missing.push_back("memory to measure its bandwidth with");
@@ -90,20 +95,25 @@ Json examine(const Flags& flags, Processor& processor) {
 }
 
 std::string human(const Json& j) {
-  const auto line = [](const char* name, const std::string& value) {
-    char start[24];
-    std::snprintf(start, sizeof start, "%-12s ", name);
-    return start + value + "\n";
+  const auto word = [&](const char* name) { return j[name].get<std::string>(); };
+  const std::pair<const char*, std::string> rows[] = {
+      {"version", word("version")},
+      {"processor", word("cpu")},
+      {"features", joined(j["features"])},
+      {"kernels", word("kernels") + " (" + word("kernels_why") + "; there are: " + joined(j["kernel_variants"]) + ")"},
+      {"threads", j["threads"].dump() + " (" + word("threads_why") + ")"},
+      {"memory", human_bytes(j["memory_available"]) + " available of " + human_bytes(j["memory_total"]) +
+                     ", limits of the control group included"},
+      {"bandwidth", human_bytes(j["read_bytes_per_second"]) + "/s (" + word("read_how") + ")"},
+      {"models", joined(j["models"])},
   };
-  std::string text = line("version", j["version"]) + line("processor", j["cpu"]) + line("features", joined(j["features"])) +
-                     line("kernels", j["kernels"].get<std::string>() + " (" + j["kernels_why"].get<std::string>() +
-                                         "; there are: " + joined(j["kernel_variants"]) + ")") +
-                     line("threads", j["threads"].dump() + " (" + j["threads_why"].get<std::string>() + ")") +
-                     line("memory", human_bytes(j["memory_available"]) + " available of " + human_bytes(j["memory_total"]) +
-                                        ", limits of the control group included") +
-                     line("bandwidth", human_bytes(j["read_bytes_per_second"]) + "/s (" + j["read_how"].get<std::string>() + ")") +
-                     line("models", joined(j["models"]));
-  for (const Json& thing : j["missing"]) text += line("missing", thing);
+  std::string text;
+  const auto add = [&](std::string name, const std::string& value) {
+    name.resize(13, ' ');
+    text += name + value + "\n";
+  };
+  for (const auto& [name, value] : rows) add(name, value);
+  for (const Json& thing : j["missing"]) add("missing", thing);
   return text;
 }
 

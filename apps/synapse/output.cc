@@ -12,8 +12,13 @@
 namespace synapse::cli {
 
 Status put(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return {};
-  return fail(Code::io, "stdout: ", std::strerror(errno));
+  while (!text.empty()) {
+    const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
+    if (n < 0 && errno == EINTR) return fail(Code::cancelled, "interrupted");
+    if (n < 0) return fail(Code::io, "stdout: ", std::strerror(errno));
+    text.remove_prefix(size_t(n));
+  }
+  return {};
 }
 
 Status put_json(const Json& value) { return put(value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }

@@ -12,7 +12,8 @@ namespace synapse::cli {
 
 using Json = nlohmann::ordered_json;
 
-// Writes to stdout at once, so that a reader sees every token as it comes.
+// Writes to stdout at once, so that a reader sees every token as it comes. `cancelled` when an interrupt came while
+// a reader made it wait.
 Status put(std::string_view text);
 // One line; what is not UTF-8 in a text shows as U+FFFD.
 Status put_json(const Json& value);
