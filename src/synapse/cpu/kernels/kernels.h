@@ -1,6 +1,6 @@
 // One CPU's compute as a table of functions over raw memory. They never allocate, fail or see a
-// Tensor; n counts elements; pointers need no alignment unless stated; outputs do not alias inputs
-// unless stated. What each computes, to the bit: docs/numerics.md. Every variant agrees with scalar
+// Tensor; n counts elements; pointers are aligned for their type and no further, blocks and rows of weights
+// not at all; outputs do not alias inputs unless stated. What each computes, to the bit: docs/numerics.md. Every variant agrees with scalar
 // except where `fast` says so.
 #pragma once
 #include <cstddef>

@@ -18,22 +18,22 @@ namespace {
 
 const Kernels& scalar() { return kernel_variants()[0]; }
 
-// Bytes that start one past an aligned address, between guards that must survive.
+// Elements that start one past an aligned address, between guards that must survive.
 template <typename T>
 class Guarded {
  public:
-  explicit Guarded(size_t n) : bytes_(n * sizeof(T) + 2 * kGuard + 1, 0xC3), n_(n) {}
+  explicit Guarded(size_t n) : bytes_(n * sizeof(T) + 2 * kGuard + kShift, 0xC3), n_(n) {}
   ~Guarded() {
     for (size_t i = 0; i < kGuard; ++i) {
-      EXPECT_EQ(bytes_[1 + i], 0xC3);
-      EXPECT_EQ(bytes_[1 + kGuard + n_ * sizeof(T) + i], 0xC3);
+      EXPECT_EQ(bytes_[kShift + i], 0xC3);
+      EXPECT_EQ(bytes_[kShift + kGuard + n_ * sizeof(T) + i], 0xC3);
     }
   }
-  T* data() { return reinterpret_cast<T*>(bytes_.data() + 1 + kGuard); }
+  T* data() { return reinterpret_cast<T*>(bytes_.data() + kShift + kGuard); }
   bool operator==(const Guarded& other) const { return bytes_ == other.bytes_; }
 
  private:
-  static constexpr size_t kGuard = 128;
+  static constexpr size_t kGuard = 128, kShift = alignof(T);
   std::vector<uint8_t> bytes_;
   size_t n_;
 };
