@@ -48,17 +48,17 @@ def main():
     args = ap.parse_args()
 
     doctor = synapse(args.binary, "doctor", "--json")
-    threads = doctor["threads"]["default"]
+    threads = doctor["threads"]
     runs = {m: [] for m in args.models}
     for i in range(args.repeats):
         for m in args.models:
             runs[m].append(one_run(args.binary, m, threads))
             print(f"repeat {i + 1}/{args.repeats} {m}: {runs[m][-1]}", file=sys.stderr)
 
-    bandwidth = doctor["memory"]["read_bandwidth_gb_s"]
+    bandwidth = round(doctor["read_bytes_per_second"] / 1e9, 1)
     rows = []
     for m in args.models:
-        weights = synapse(args.binary, "show", "-m", m, "--json")["plan"]["weight_bytes"]
+        weights = synapse(args.binary, "show", "-m", m, "--json")["plan"]["weights"]
         decode = summary([r["decode"] for r in runs[m]])
         rows.append({
             "model": os.path.basename(m.rstrip("/")),
@@ -69,7 +69,7 @@ def main():
         })
     result = {
         "bench": "speed",
-        "machine": {"cpu": doctor["cpu"]["model"], "isa": doctor["isa"]["chosen"], "threads": threads,
+        "machine": {"cpu": doctor["cpu"], "isa": doctor["kernels"], "threads": threads,
                     "read_bandwidth_gb_s": bandwidth, "system": platform.platform()},
         "protocol": f"prompt of about {PROMPT_TOKENS} tokens, {NEW_TOKENS} greedy tokens, {args.repeats} interleaved repeats, median",
         "rows": rows,
