@@ -26,9 +26,10 @@ struct TemplateClock {
 Result<TemplateClock> parse_clock(std::string_view text);
 
 struct TemplateLimits {
-  int64_t steps = 2'000'000;          // parts of the template evaluated, and 64-byte pieces of text moved
+  int64_t steps = 1'000'000;          // parts of the template evaluated and pieces of text moved: some 50 ns each
+  int64_t steps_per_value = 4'000;    // more of them for each value of the context that the template names
   int32_t depth = 600;                // of evaluation: some 300 bytes of stack each
-  size_t text_bytes = size_t(16) << 20;  // of the prompt and of any text on the way to it
+  size_t text_bytes = size_t(8) << 20;  // of the prompt and of any text on the way to it
 };
 
 class Template {

@@ -10,7 +10,6 @@ namespace synapse::jinja {
 
 bool Run::attribute(const Value& v, std::string_view name, Value& out) {
   if (v.is(Type::undefined)) return undefined_used(v);
-  if (name.starts_with("__")) return wrong("the attribute ", name, " is not for templates");
   if (v.is(Type::loop)) return loop_attribute(*v.loop, name, out);
   if (const FunctionRow* row = find_method(v.type, name)) {
     if (!row->run) return wrong(name, " would change a ", type_name(v), ", which templates may not");
@@ -112,7 +111,7 @@ bool Run::slice(const Value& v, const Value& start, const Value& stop, const Val
     return true;
   }
   Sequence items;
-  if (!sequence(v, items) || !spend(count / 4)) return false;
+  if (!sequence(v, items) || !spend(count / 2)) return false;
   List* list = make_list(v.is_string() ? 0 : count);
   Builder text(*this);
   for (uint64_t k = 0; list && k < count; ++k) {
@@ -123,15 +122,19 @@ bool Run::slice(const Value& v, const Value& start, const Value& stop, const Val
   return out = v.is_string() ? text.value() : list_value(v.is(Type::tuple) ? Type::tuple : Type::list, list), true;
 }
 
-bool Run::path(const Value& v, const Value& steps, Value& out) {
-  if (!steps.is_string()) return item(v, steps, out);
+bool Run::path(const Value& v, const Value& steps, const Value* otherwise, Value& out) {
+  const auto fill = [&] {
+    if (otherwise && !otherwise->is(Type::none) && out.is(Type::undefined)) out = *otherwise;
+    return true;
+  };
+  if (!steps.is_string()) return item(v, steps, out) && fill();
   out = v;
   for (std::string_view rest = steps.view();;) {
     const size_t end = rest.find('.');
     const std::string_view name = rest.substr(0, end);
     const auto index = name.find_first_not_of("0123456789") == name.npos ? parse_whole(name, 10) : std::nullopt;
     const Value from = out;
-    if (!spend(1) || !item(from, index ? integer(*index) : string(name), out)) return false;
+    if (!spend(1) || !item(from, index ? integer(*index) : string(name), out) || !fill()) return false;
     if (end == rest.npos) return true;
     rest.remove_prefix(end + 1);
   }

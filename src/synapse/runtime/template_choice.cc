@@ -22,11 +22,10 @@ bool map(Call& c) {
   List* out = c.run.make_list(items.size);
   for (uint32_t i = 0; i < items.size; ++i) {
     Value mapped;
-    const bool ok = attribute ? c.run.path(items.at(i), *attribute, mapped)
+    const bool ok = attribute ? c.run.path(items.at(i), *attribute, otherwise, mapped)
                               : c.run.spend(1) && c.run.apply(filter, "filter", positional[0].view(), items.at(i),
                                                               {positional.subspan(1), all_named}, mapped);
     if (!ok) return false;
-    if (attribute && otherwise && mapped.is(Type::undefined)) mapped = *otherwise;
     if (!c.run.push(out, mapped)) return false;
   }
   return out && c.give(list_value(Type::iterator, out));
@@ -47,7 +46,7 @@ bool choose(Call& c) {
   List* out = c.run.make_list(0);
   for (uint32_t i = 0; i < items.size; ++i) {
     Value judged = items.at(i), verdict;
-    if (!c.run.spend(1) || (kAttribute && !c.run.path(items.at(i), attribute, judged))) return false;
+    if (!c.run.spend(1) || (kAttribute && !c.run.path(items.at(i), attribute, nullptr, judged))) return false;
     verdict = judged;
     if (has_test && !c.run.apply(test, "test", positional[0].view(), judged, {positional.subspan(1), c.arguments.named}, verdict))
       return false;

@@ -36,7 +36,7 @@ bool center(Call& c) {
 // Words begin after white space and opening brackets.
 bool title(Call& c) {
   std::string_view text;
-  if (!c.run.to_text(c.self, text) || !c.run.spend(text.size() / 16)) return false;
+  if (!c.run.to_text(c.self, text) || !c.run.spend_points(text.size())) return false;
   Builder out(c.run);
   bool begins = true;
   for (size_t at = 0; at < text.size();) {
@@ -102,7 +102,7 @@ bool indent(Call& c) {
     }
     if (line && !out.add('\n')) return false;
     const bool indents = line == 0 ? first : blank || end > at;
-    if ((indents && !out.add(margin)) || !out.add(text.substr(at, end - at)) || !c.run.spend((end - at) / 16)) return false;
+    if ((indents && !out.add(margin)) || !out.add(text.substr(at, end - at)) || !c.run.spend_points(end - at)) return false;
     at = next;
   }
   return c.give(out.value());
@@ -110,7 +110,7 @@ bool indent(Call& c) {
 
 bool wordcount(Call& c) {
   std::string_view text;
-  if (!c.run.to_text(c.self, text) || !c.run.spend(text.size() / 16)) return false;
+  if (!c.run.to_text(c.self, text) || !c.run.spend_points(text.size())) return false;
   int64_t n = 0;
   bool inside = false;
   for (size_t at = 0; at < text.size();) {
@@ -128,7 +128,7 @@ bool truncate(Call& c) {
   int64_t length = 0, leeway = 0;
   if (!c.run.to_text(c.self, text) || !c.whole(0, 255, length) || !c.text(2, "...", end) || !c.whole(3, 5, leeway)) return false;
   const auto end_points = int64_t(count_points(end)), points = int64_t(count_points(text));
-  if (!c.run.spend(text.size() / 16)) return false;
+  if (!c.run.spend_points(text.size())) return false;
   if (length < end_points || leeway < 0) return c.run.wrong("truncate to ", length, " characters");
   if (points - leeway <= length) return c.give(string(text));
   text = text.substr(0, point_at(text, size_t(length - end_points)));
@@ -185,7 +185,7 @@ bool to_int(Call& c) {
   if (c.self.is_whole()) return c.give(integer(c.self.whole()));
   std::optional<double> x;
   if (c.self.is_string()) {
-    if (!c.run.spend(c.self.size / 16)) return false;
+    if (!c.run.spend_points(c.self.size)) return false;
     const auto value = base >= 2 && base <= 36 ? parse_whole(c.self.view(), int32_t(base)) : std::nullopt;
     if (value) return c.give(integer(*value));
     x = parse_real(c.self.view());
@@ -217,7 +217,7 @@ double round_real(double x, int64_t digits) {
 bool round(Call& c) {
   int64_t digits = 0;
   std::string_view method;
-  if (!c.whole(0, 0, digits) || !c.text(1, "common", method) || !c.run.spend(32)) return false;
+  if (!c.whole(0, 0, digits) || !c.text(1, "common", method) || !c.run.spend(512)) return false;
   if (method != "common" && method != "ceil" && method != "floor") return c.run.wrong("round: ", method, ", wanted common, ceil or floor");
   if (!c.self.is_number()) return false;
   if (method == "common" && c.self.is_whole() && digits >= 0) return c.give(integer(c.self.whole()));

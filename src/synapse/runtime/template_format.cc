@@ -37,7 +37,8 @@ bool add_number(Run& run, const Value& v, const Spec& spec, Builder& prefix, Bui
   size_t n = 0;
   if (is_real) {
     const double x = (is_negative ? -v.number() : v.number()) * (spec.type == '%' ? 100 : 1);
-    if (spec.precision > 60 || !run.spend(32)) return run.wrong("a precision of ", spec.precision, ", at most 60");
+    if (spec.precision > 60) return run.wrong("a precision of ", spec.precision, ", at most 60");
+    if (!run.spend(x < 1e17 ? 512 : 3072)) return false;
     n = spec.type == '\0' && spec.precision < 0 ? write_real(x, text) : write_fixed(x, int32_t(spec.precision < 0 ? 6 : spec.precision), text);
   } else {
     if (v.is(Type::real) && !(v.real > -9.2e18 && v.real < 9.2e18)) return run.wrong("a number that does not fit 64 bits");
@@ -162,6 +163,7 @@ bool Run::format_percent(std::string_view format, const Value& values, Value& ou
 bool Run::format_braces(std::string_view format, const Arguments& arguments, Value& out) {
   Builder text(*this);
   size_t next = 0;
+  bool counts = false, numbers = false;  // {} and {0}: a format has one of them
   for (size_t at = 0; at < format.size();) {
     const size_t brace = std::min(format.find_first_of("{}", at), format.size());
     if (!spend(1) || !text.add(format.substr(at, brace - at))) return false;
@@ -189,6 +191,8 @@ bool Run::format_braces(std::string_view format, const Arguments& arguments, Val
     Value v;
     bool found = false;
     if (name.empty() || (number >= 0 && digits == name.size())) {
+      (name.empty() ? counts : numbers) = true;
+      if (counts && numbers) return wrong("both {} and {0} in a format");
       const size_t i = name.empty() ? next++ : size_t(number);
       found = i < arguments.positional.size();
       if (found) v = arguments.positional[i];

@@ -13,7 +13,7 @@ enum class Case { upper, lower, capitalize, title, swap };
 template <Case kCase>
 bool map_case(Call& c) {
   const std::string_view text = c.self.view();
-  if (!c.run.spend(text.size() / 16)) return false;
+  if (!c.run.spend_points(text.size())) return false;
   Builder out(c.run);
   bool follows_cased = false;  // the character before has upper and lower forms
   for (size_t at = 0; at < text.size();) {
@@ -33,7 +33,7 @@ template <bool kLeft, bool kRight>
 bool strip_sides(Call& c) {
   std::string_view text = c.self.view(), set;
   const bool has_set = c.at[0] && !c.at[0]->is(Type::none);
-  if ((has_set && !c.text(0, "", set)) || !c.run.spend(text.size() / 64 * (1 + set.size() / 16))) return false;
+  if ((has_set && !c.text(0, "", set)) || !c.run.spend(text.size() / 16 * (1 + set.size() / 16))) return false;
   if (kLeft) text = has_set ? strip_left(text, set) : strip_left(text);
   if (kRight) text = has_set ? strip_right(text, set) : strip_right(text);
   return c.give(string(text));
@@ -84,8 +84,9 @@ bool find(Call& c) {
   std::string_view text, wanted;
   int64_t before = 0;
   bool inside = false;
-  if (!c.text(0, "", wanted) || !window(c, 1, text, before, inside) || !c.run.spend(text.size() / 16)) return false;
-  const size_t at = !inside ? text.npos : kLast ? text.rfind(wanted) : text.find(wanted);
+  if (!c.text(0, "", wanted) || !window(c, 1, text, before, inside)) return false;
+  size_t at = text.npos;
+  if (inside && !c.run.search(text, wanted, kLast, at)) return false;
   if (at == text.npos && kMustFind) return c.run.wrong("a text that is not found in another");
   return c.give(integer(at == text.npos ? -1 : before + int64_t(count_points(text.substr(0, at)))));
 }
@@ -94,10 +95,14 @@ bool count(Call& c) {
   std::string_view text, wanted;
   int64_t before = 0, n = 0;
   bool inside = false;
-  if (!c.text(0, "", wanted) || !window(c, 1, text, before, inside) || !c.run.spend(text.size() / 16)) return false;
+  if (!c.text(0, "", wanted) || !window(c, 1, text, before, inside)) return false;
   if (!inside) return c.give(integer(0));
   if (wanted.empty()) return c.give(integer(int64_t(count_points(text)) + 1));
-  for (size_t at = 0; (at = text.find(wanted, at)) != text.npos; at += wanted.size()) ++n;
+  for (size_t at = 0;; ++n) {
+    if (!c.run.spend(1) || !c.run.search(text, wanted, false, at)) return false;
+    if (at == text.npos) break;
+    text.remove_prefix(at + wanted.size());
+  }
   return c.give(integer(n));
 }
 
@@ -106,21 +111,20 @@ bool replace(Call& c) {
   int64_t most = -1;
   if (!c.run.to_text(*c.at[0], old) || !c.run.to_text(*c.at[1], fresh)) return false;
   if (c.at[2] && !c.at[2]->is(Type::none) && !c.whole(2, -1, most)) return false;
-  if (!c.run.spend(text.size() / 16)) return false;
   Builder out(c.run);
-  size_t at = 0;
-  for (; most != 0 && at <= text.size(); --most) {
-    const size_t found = text.find(old, at);
+  for (; most != 0; --most) {
+    size_t found = 0;
+    if (!c.run.spend(1) || !c.run.search(text, old, false, found)) return false;
     if (found == text.npos) break;
-    if (!c.run.spend(1) || !out.add(text.substr(at, found - at)) || !out.add(fresh)) return false;
-    at = found + old.size();
+    if (!out.add(text.substr(0, found)) || !out.add(fresh)) return false;
+    text.remove_prefix(found + old.size());
     if (!old.empty()) continue;
-    if (at == text.size()) return c.give(out.value());
-    const size_t n = decode_utf8(text, at).bytes;
-    if (!out.add(text.substr(at, n))) return false;
-    at += n;
+    if (text.empty()) break;
+    const size_t n = decode_utf8(text, 0).bytes;
+    if (!out.add(text.substr(0, n))) return false;
+    text.remove_prefix(n);
   }
-  return out.add(text.substr(at)) && c.give(out.value());
+  return out.add(text) && c.give(out.value());
 }
 
 enum class Side { left, right, both };
@@ -162,7 +166,7 @@ bool is_lower(uint32_t p) { return to_upper(p) != p; }
 template <bool (*kIs)(uint32_t), bool kEmpty>
 bool all(Call& c) {
   const std::string_view text = c.self.view();
-  if (!c.run.spend(text.size() / 16)) return false;
+  if (!c.run.spend_points(text.size())) return false;
   bool holds = kEmpty || !text.empty();
   for (size_t at = 0; at < text.size() && holds;) {
     const CodePoint p = decode_utf8(text, at);
@@ -174,7 +178,7 @@ bool all(Call& c) {
 template <bool (*kNot)(uint32_t)>
 bool cased_but_none(Call& c) {
   const std::string_view text = c.self.view();
-  if (!c.run.spend(text.size() / 16)) return false;
+  if (!c.run.spend_points(text.size())) return false;
   bool any = false, none_is = true;
   for (size_t at = 0; at < text.size();) {
     const CodePoint p = decode_utf8(text, at);

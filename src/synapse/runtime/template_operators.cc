@@ -72,11 +72,11 @@ bool Run::binary(Op op, const Value& a, const Value& b, Value& out) {
       case Op::multiply: return out = real(x * y), true;
       case Op::divide: return out = real(x / y), true;
       case Op::floor_divide: return out = real(floor_real(x / y)), true;
-      case Op::modulo: return spend(32) && (out = real(remainder_real(x, y)), true);
+      case Op::modulo: return spend(512) && (out = real(remainder_real(x, y)), true);
       default: {
         const auto value = power(x, y);
         if (!value) return wrong("a power that is no real number");
-        return spend(32) && (out = real(*value), true);
+        return spend(64) && (out = real(*value), true);
       }
     }
   }
@@ -93,7 +93,7 @@ bool Run::binary(Op op, const Value& a, const Value& b, Value& out) {
   }
   if (op == Op::add && a.type == b.type && (a.is(Type::list) || a.is(Type::tuple))) {
     List* all = make_list(size_t(a.list->size) + b.list->size);
-    if (!all || !spend((size_t(a.list->size) + b.list->size) / 4)) return false;
+    if (!all || !spend((size_t(a.list->size) + b.list->size) / 2)) return false;
     for (const List* part : {a.list, b.list})
       for (uint32_t i = 0; i < part->size; ++i)
         if (!push(all, part->items[i])) return false;
@@ -171,8 +171,9 @@ bool Run::order(const Value& a, const Value& b, int& out) {
 bool Run::contains(const Value& container, const Value& item, bool& out) {
   if (container.is_string()) {
     if (!item.is_string()) return wrong("in of a text wants a text, found ", type_name(item));
-    out = container.view().find(item.view()) != std::string_view::npos;
-    return spend(container.size / 16);
+    size_t at = 0;
+    if (!search(container.view(), item.view(), false, at)) return false;
+    return out = at != std::string_view::npos, true;
   }
   if (container.is(Type::dict)) {
     const Value* found = nullptr;

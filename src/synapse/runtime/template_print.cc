@@ -17,7 +17,7 @@ bool add_hex(Builder& out, std::string_view prefix, uint32_t value, int digits) 
 
 bool add_real(Run& run, double x, Builder& out) {
   char digits[kRealBytes];
-  return run.spend(16) && out.add({digits, write_real(x, digits)});
+  return run.spend(128) && out.add({digits, write_real(x, digits)});
 }
 
 // In the quotes that need fewest escapes.

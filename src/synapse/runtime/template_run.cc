@@ -1,6 +1,8 @@
 #include "synapse/runtime/template_run.h"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include "synapse/runtime/template_number.h"
 #include "synapse/runtime/template_text.h"
@@ -12,6 +14,8 @@ Result<std::string_view> Template::render(JsonValue context, const TemplateClock
                                           Arena& arena) const {
   if (!context.is_object()) return fail(Code::invalid, "context: wanted an object");
   SYN_CHECK(clock.month >= 1 && clock.month <= 12);
+  limits.steps = std::min<int64_t>(limits.steps, INT64_MAX / 4);
+  limits.steps_per_value = std::min<int64_t>(limits.steps_per_value, 1 << 20);
   limits.text_bytes = std::min<size_t>(limits.text_bytes, INT32_MAX);
   return jinja::Run(*program_, clock, limits, arena).render(context);
 }
@@ -47,7 +51,7 @@ bool Run::bind_globals(JsonValue context) {
 }
 
 bool Run::import(JsonValue json, uint32_t depth, Value& out) {
-  if (!spend(1)) return false;
+  steps_ += limits_.steps_per_value;
   if (depth > kMaxNesting) return wrong("context: more than ", kMaxNesting, " containers inside each other");
   switch (json.type()) {
     case JsonType::null: return out = none(), true;
@@ -85,7 +89,7 @@ bool Run::import(JsonValue json, uint32_t depth, Value& out) {
   return true;
 }
 
-bool Run::out_of_steps() { return wrong("stopped after ", limits_.steps, " steps"); }
+bool Run::out_of_steps() { return wrong("stopped: it takes too many steps"); }
 
 void Run::out_of_memory() { wrong("stopped at ", arena_.capacity(), " bytes of memory"); }
 
@@ -110,7 +114,7 @@ bool Run::push(List* list, const Value& item) {
   if (list->size == list->capacity) {
     const uint32_t capacity = std::max<uint32_t>(4, 2 * list->capacity);
     Value* items = make<Value>(capacity);
-    if (!items || !spend(list->size / 8)) return false;
+    if (!items || !spend(list->size / 2)) return false;
     std::copy(list->items, list->items + list->size, items);
     list->items = items, list->capacity = capacity;
   }
@@ -141,7 +145,7 @@ bool Run::put(Dict* dict, const Value& key, const Value& value) {
 
 bool Run::find(const Dict& dict, const Value& key, const Value*& out) {
   out = nullptr;
-  if (!spend(dict.size / 8)) return false;
+  if (!spend(dict.size / 4)) return false;
   for (uint32_t i = 0; i < dict.size && !out; ++i)
     if (equal(dict.entries[i].key, key, steps_)) out = &dict.entries[i].value;
   return steps_ >= 0 || out_of_steps();
@@ -155,6 +159,29 @@ const Value* Run::find(const Dict& dict, std::string_view key) {
 bool Run::equals(const Value& a, const Value& b, bool& out) {
   out = equal(a, b, steps_);
   return steps_ >= 0 || out_of_steps();
+}
+
+bool Run::search(std::string_view text, std::string_view wanted, bool last, size_t& at) {
+  at = text.npos;
+  if (wanted.size() > text.size()) return true;
+  if (wanted.empty()) return at = last ? text.size() : 0, true;
+  const size_t n = text.size() - wanted.size() + 1;  // places where it could stand
+  uint64_t work = 0;
+  for (size_t i = 0; i < n; ++i) {
+    size_t place = n - 1 - i;
+    if (!last) {
+      const void* next = std::memchr(text.data() + i, wanted[0], n - i);
+      if (!next) return spend_bytes(work + n - i);
+      place = size_t(static_cast<const char*>(next) - text.data());
+      work += (place - i) / 4, i = place;
+    }
+    size_t same = 0;
+    while (same < wanted.size() && text[place + same] == wanted[same]) ++same;
+    work += 8 + same;
+    if (same == wanted.size()) return at = place, spend_bytes(work);
+    if (work >= 4096 && !spend_bytes(std::exchange(work, 0))) return false;
+  }
+  return spend_bytes(work);
 }
 
 bool Run::is_iterable(const Value& v) const {
@@ -199,7 +226,7 @@ bool Run::sequence(const Value& v, Sequence& out) {
 
 bool Run::to_list(const Value& v, List*& out) {
   Sequence items;
-  if (!sequence(v, items) || !spend(items.size / 4)) return false;
+  if (!sequence(v, items) || !spend(items.size / 2)) return false;
   out = make_list(items.size);
   if (!out) return false;
   for (uint32_t i = 0; i < items.size; ++i)

@@ -69,7 +69,8 @@ class Run {
     steps_ -= int64_t(steps);
     return steps_ >= 0 || out_of_steps();
   }
-  bool spend_bytes(uint64_t n) { return spend(n / 64); }
+  bool spend_bytes(uint64_t n) { return spend(n / 32); }   // moved or compared
+  bool spend_points(uint64_t n) { return spend(n / 2); }   // looked at one by one
   template <typename T>
   T* make(size_t n = 1) {
     T* p = arena_.array<T>(n);
@@ -82,6 +83,8 @@ class Run {
   bool put(Dict* dict, const Value& key, const Value& value);       // overwrites
   bool find(const Dict& dict, const Value& key, const Value*& out);  // null when absent
   const Value* find(const Dict& dict, std::string_view key);         // the same, null after an error too
+  // Where `wanted` first, or last, stands in the text; npos when nowhere. What is compared is spent.
+  bool search(std::string_view text, std::string_view wanted, bool last, size_t& at);
   bool equals(const Value& a, const Value& b, bool& out);
   bool sequence(const Value& v, Sequence& out);  // what a loop over v walks; an iterator is used up
   bool to_list(const Value& v, List*& out);      // a new list of that
@@ -114,8 +117,9 @@ class Run {
   bool attribute(const Value& v, std::string_view name, Value& out);
   bool item(const Value& v, const Value& key, Value& out);
   bool slice(const Value& v, const Value& start, const Value& stop, const Value& step, Value& out);
-  // "a.b.0" as the filters take it: attributes and indices of v in turn
-  bool path(const Value& v, const Value& steps, Value& out);
+  // "a.b.0" as the filters take it: attributes and indices of v in turn; `otherwise`, when there is one, where
+  // nothing is found
+  bool path(const Value& v, const Value& steps, const Value* otherwise, Value& out);
 
   // template_eval.cc, template_exec.cc
   bool eval(const Node& node, Value& out);

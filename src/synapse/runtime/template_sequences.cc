@@ -39,24 +39,24 @@ bool reverse(Call& c) {
 
 // What an item is compared by: itself or the attributes named, apart by commas; texts in lower case unless
 // `case_sensitive`.
-bool key_of(Run& run, const Value& item, const Value* attribute, bool case_sensitive, Value& out) {
+bool key_of(Run& run, const Value& item, const Value* attribute, const Value* otherwise, bool case_sensitive, Value& out) {
   if (!attribute || attribute->is(Type::none)) return case_sensitive ? (out = item, true) : run.fold_case(item, out);
   Value found;
   if (!attribute->is_string() || attribute->view().find(',') == std::string_view::npos) {
-    return run.path(item, *attribute, found) && (case_sensitive ? (out = found, true) : run.fold_case(found, out));
+    return run.path(item, *attribute, otherwise, found) && (case_sensitive ? (out = found, true) : run.fold_case(found, out));
   }
   List* keys = run.make_list(0);
   for (std::string_view rest = attribute->view();;) {
     const size_t comma = rest.find(',');
     Value key;
-    if (!run.path(item, string(rest.substr(0, comma)), found)) return false;
+    if (!run.path(item, string(rest.substr(0, comma)), otherwise, found)) return false;
     if (!(case_sensitive ? (key = found, true) : run.fold_case(found, key)) || !run.push(keys, key)) return false;
     if (comma == rest.npos) return out = list_value(Type::list, keys), true;
     rest.remove_prefix(comma + 1);
   }
 }
 
-bool keyed(Call& c, const Value* attribute, bool case_sensitive, Keyed*& out, uint32_t& n) {
+bool keyed(Call& c, const Value* attribute, const Value* otherwise, bool case_sensitive, Keyed*& out, uint32_t& n) {
   Sequence items;
   if (!c.run.sequence(c.self, items)) return false;
   out = c.run.make<Keyed>(items.size);
@@ -64,7 +64,7 @@ bool keyed(Call& c, const Value* attribute, bool case_sensitive, Keyed*& out, ui
   if (!out) return false;
   for (uint32_t i = 0; i < n; ++i) {
     out[i].value = items.at(i);
-    if (!key_of(c.run, out[i].value, attribute, case_sensitive, out[i].key)) return false;
+    if (!key_of(c.run, out[i].value, attribute, otherwise, case_sensitive, out[i].key)) return false;
   }
   return true;
 }
@@ -72,7 +72,7 @@ bool keyed(Call& c, const Value* attribute, bool case_sensitive, Keyed*& out, ui
 bool sort(Call& c) {
   Keyed* items = nullptr;
   uint32_t n = 0;
-  if (!keyed(c, c.at[2], c.flag(1, false), items, n) || !c.run.sort(items, n, c.flag(0, false))) return false;
+  if (!keyed(c, c.at[2], nullptr, c.flag(1, false), items, n) || !c.run.sort(items, n, c.flag(0, false))) return false;
   List* sorted = c.run.make_list(n);
   for (uint32_t i = 0; i < n; ++i)
     if (!c.run.push(sorted, items[i].value)) return false;
@@ -82,7 +82,7 @@ bool sort(Call& c) {
 bool unique(Call& c) {
   Keyed* items = nullptr;
   uint32_t n = 0, n_kept = 0;
-  if (!keyed(c, c.at[1], c.flag(0, false), items, n)) return false;
+  if (!keyed(c, c.at[1], nullptr, c.flag(0, false), items, n)) return false;
   List* kept = c.run.make_list(n);
   for (uint32_t i = 0; i < n; ++i) {
     bool known = false;
@@ -99,7 +99,7 @@ template <bool kMost>
 bool extreme(Call& c) {
   Keyed* items = nullptr;
   uint32_t n = 0, best = 0;
-  if (!keyed(c, c.at[1], c.flag(0, false), items, n)) return false;
+  if (!keyed(c, c.at[1], nullptr, c.flag(0, false), items, n)) return false;
   if (n == 0) return c.give(undefined("an item of nothing"));
   for (uint32_t i = 1; i < n; ++i) {
     int relation = 0;
@@ -136,7 +136,7 @@ bool dictsort(Call& c) {
   if (!entries) return false;
   for (uint32_t i = 0; i < dict.size; ++i) {
     const Value& key = by == "key" ? dict.entries[i].key : dict.entries[i].value;
-    if (!key_of(c.run, key, nullptr, c.flag(0, false), entries[i].key)) return false;
+    if (!key_of(c.run, key, nullptr, nullptr, c.flag(0, false), entries[i].key)) return false;
     if (!pair(c.run, dict.entries[i].key, dict.entries[i].value, entries[i].value)) return false;
   }
   if (!c.run.sort(entries, dict.size, c.flag(2, false))) return false;
@@ -153,7 +153,7 @@ bool join(Call& c) {
   Builder out(c.run);
   for (uint32_t i = 0; i < parts.size; ++i) {
     Value part = parts.at(i);
-    if (c.at[1] && !c.at[1]->is(Type::none) && !c.run.path(parts.at(i), *c.at[1], part)) return false;
+    if (c.at[1] && !c.at[1]->is(Type::none) && !c.run.path(parts.at(i), *c.at[1], nullptr, part)) return false;
     if (!c.run.spend(1) || (i && !out.add(separator)) || !c.run.print(part, out)) return false;
   }
   return c.give(out.value());
@@ -165,7 +165,7 @@ bool sum(Call& c) {
   if (!c.run.sequence(c.self, parts)) return false;
   for (uint32_t i = 0; i < parts.size; ++i) {
     Value part = parts.at(i), before = total;
-    if (c.at[0] && !c.at[0]->is(Type::none) && !c.run.path(parts.at(i), *c.at[0], part)) return false;
+    if (c.at[0] && !c.at[0]->is(Type::none) && !c.run.path(parts.at(i), *c.at[0], nullptr, part)) return false;
     if (!c.run.binary(Op::add, before, part, total)) return false;
   }
   return c.give(total);
@@ -211,16 +211,13 @@ bool slice(Call& c) {
 bool groupby(Call& c) {
   Keyed* items = nullptr;
   uint32_t n = 0;
-  if (!keyed(c, c.at[0], c.flag(2, false), items, n)) return false;
-  for (uint32_t i = 0; i < n && c.at[1]; ++i)
-    if (items[i].key.is(Type::undefined)) items[i].key = *c.at[1];
+  if (!keyed(c, c.at[0], c.at[1], c.flag(2, false), items, n)) return false;
   if (!c.run.sort(items, n, false)) return false;
   List* groups = c.run.make_list(0);
   for (uint32_t i = 0; i < n;) {
     List* members = c.run.make_list(0);
     Value grouper, both;
-    if (!c.run.path(items[i].value, *c.at[0], grouper)) return false;
-    if (grouper.is(Type::undefined) && c.at[1]) grouper = *c.at[1];
+    if (!c.run.path(items[i].value, *c.at[0], c.at[1], grouper)) return false;
     const uint32_t begin = i;
     for (bool same = true; i < n && same;) {
       if (!c.run.equals(items[i].key, items[begin].key, same)) return false;

@@ -52,7 +52,7 @@ bool Run::fold_case(const Value& v, Value& out) {
     if (!(c.value < kInvalidByte ? folded.add_point(to_lower(c.value)) : folded.add(text[at]))) return false;
     at += c.bytes;
   }
-  return spend(text.size() / 16) && (out = folded.value(), true);
+  return spend_points(text.size()) && (out = folded.value(), true);
 }
 
 }  // namespace synapse::jinja

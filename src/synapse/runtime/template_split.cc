@@ -10,9 +10,9 @@ namespace {
 
 void reverse(List& list) { std::reverse(list.items, list.items + list.size); }
 
-// By runs of white space, which are also dropped at both ends.
+// By runs of white space; what is left when no more cuts are allowed keeps its far end as it is.
 bool split_space(Call& c, int64_t most, bool from_right, List* out) {
-  std::string_view rest = strip(c.self.view());
+  std::string_view rest = from_right ? strip_right(c.self.view()) : strip_left(c.self.view());
   for (; !rest.empty(); --most) {
     size_t cut = 0;  // bytes of the next piece
     if (most == 0) {
@@ -33,10 +33,11 @@ bool split_space(Call& c, int64_t most, bool from_right, List* out) {
 bool split_at(Call& c, std::string_view separator, int64_t most, bool from_right, List* out) {
   std::string_view rest = c.self.view();
   for (; most != 0; --most) {
-    const size_t found = from_right ? rest.rfind(separator) : rest.find(separator);
+    size_t found = 0;
+    if (!c.run.spend(1) || !c.run.search(rest, separator, from_right, found)) return false;
     if (found == rest.npos) break;
     const size_t after = found + separator.size();
-    if (!c.run.spend(1) || !c.run.push(out, string(from_right ? rest.substr(after) : rest.substr(0, found)))) return false;
+    if (!c.run.push(out, string(from_right ? rest.substr(after) : rest.substr(0, found)))) return false;
     rest = from_right ? rest.substr(0, found) : rest.substr(after);
   }
   return c.run.push(out, string(rest));
@@ -50,7 +51,7 @@ bool split(Call& c) {
   if ((!by_space && !c.text(0, "", separator)) || !c.whole(1, -1, most)) return false;
   if (!by_space && separator.empty()) return c.run.wrong("split at an empty text");
   List* out = c.run.make_list(0);
-  if (!out || !c.run.spend(c.self.size / 16)) return false;
+  if (!out || (by_space && !c.run.spend_points(c.self.size))) return false;
   if (!(by_space ? split_space(c, most, kFromRight, out) : split_at(c, separator, most, kFromRight, out))) return false;
   if (kFromRight) reverse(*out);
   return c.give(list_value(Type::list, out));
@@ -60,7 +61,7 @@ bool splitlines(Call& c) {
   const std::string_view text = c.self.view();
   const bool keeps_ends = c.flag(0, false);
   List* out = c.run.make_list(0);
-  if (!out || !c.run.spend(text.size() / 16)) return false;
+  if (!out || !c.run.spend_points(text.size())) return false;
   for (size_t at = 0; at < text.size();) {
     size_t end = at;
     while (end < text.size() && !is_line_end(decode_utf8(text, end).value)) end += decode_utf8(text, end).bytes;
@@ -75,9 +76,10 @@ bool splitlines(Call& c) {
 template <bool kLast>
 bool partition(Call& c) {
   std::string_view text = c.self.view(), separator;
-  if (!c.text(0, "", separator) || !c.run.spend(text.size() / 16)) return false;
+  if (!c.text(0, "", separator)) return false;
   if (separator.empty()) return c.run.wrong("partition at an empty text");
-  const size_t found = kLast ? text.rfind(separator) : text.find(separator);
+  size_t found = 0;
+  if (!c.run.search(text, separator, kLast, found)) return false;
   std::string_view parts[3] = {kLast ? "" : text, "", kLast ? text : ""};
   if (found != text.npos) parts[0] = text.substr(0, found), parts[1] = separator, parts[2] = text.substr(found + separator.size());
   List* out = c.run.make_list(3);

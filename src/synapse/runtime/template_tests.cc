@@ -57,7 +57,7 @@ bool is_divisible(Call& c) {
 template <bool kUpper>
 bool is_case(Call& c) {
   std::string_view text;
-  if (!c.run.to_text(c.self, text) || !c.run.spend_bytes(text.size())) return false;
+  if (!c.run.to_text(c.self, text) || !c.run.spend(text.size())) return false;
   bool any = false, all = true;
   for (size_t at = 0; at < text.size();) {
     const CodePoint p = decode_utf8(text, at);

@@ -112,7 +112,7 @@ bool equal(const Value& a, const Value& b, int64_t& budget) {
     case Type::none: return true;
     case Type::string:
       if (a.size != b.size) return false;
-      budget -= a.size / 64;
+      budget -= a.size / 32;
       return a.view() == b.view();
     case Type::list:
     case Type::tuple:
