@@ -55,10 +55,12 @@ void add_render(CLI::App& app, Action& action) {
       "  synapse render --template chat.jinja --context chat.json --now 2024-07-26T12:00:00",
       options, render);
   CLI::Option* file = verb->add_option("--template", o.file, "a file that holds the template, - for stdin");
-  CLI::Option* model = verb->add_option("-m,--model", o.flags.model, "or the model whose template it is")->envname("SYNAPSE_MODEL");
+  CLI::Option* model = verb->add_option("-m,--model", o.flags.model, "or the model whose template it is")->envname("SYNAPSE_MODEL")
+                           ->excludes(file);
   verb->add_option("--context", o.context, "JSON: an object with messages, tools, add_generation_prompt, bos_token ...; - for stdin")
       ->required();
   verb->add_option("--now", o.now, "the time that the template is told, like 2024-07-26T12:00:00 (default: now)");
+  add_isa_flag(*verb, o.flags);
   verb->final_callback([file, model] {
     if (file->count() == 0 && model->count() == 0) throw CLI::RequiredError("--template FILE or -m MODEL");
   });
