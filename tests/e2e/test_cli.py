@@ -411,8 +411,8 @@ class Render(Case):
         return synapse("render", "--template", self.file("t.jinja", template), "--context", self.file("c.json", context), *args)
 
     def test_the_prompt_and_nothing_else(self):
-        template = b"{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m['content'] }}{% endfor %}\n\n"
-        self.assertEqual(self.data_of(self.render(template)), "<s>[user] H\u00e9\n")
+        template = b"{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m['content'] }}{% endfor %}!\n\n"
+        self.assertEqual(self.data_of(self.render(template)), "<s>[user] H\u00e9!\n")
 
     def test_the_clock(self):
         template = b"{{ strftime_now('%d %b %Y %H:%M:%S') }}"
