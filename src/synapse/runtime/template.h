@@ -26,7 +26,7 @@ struct TemplateClock {
 Result<TemplateClock> parse_clock(std::string_view text);
 
 struct TemplateLimits {
-  int64_t steps = 1'000'000;          // parts of the template evaluated and pieces of text moved: some 50 ns each
+  int64_t steps = 1'000'000;          // parts of the template evaluated and pieces of text moved: some 20 ns each
   int64_t steps_per_value = 4'000;    // more of them for each value of the context that the template names
   int32_t depth = 600;                // of evaluation: some 300 bytes of stack each
   size_t text_bytes = size_t(8) << 20;  // of the prompt and of any text on the way to it
@@ -34,7 +34,7 @@ struct TemplateLimits {
 
 class Template {
  public:
-  // Copies what it needs into `arena`: some 60 bytes a byte of a dense template. Errors name the line.
+  // Copies what it needs into `arena`: at most some 200 bytes a byte. Errors name the line.
   static Result<Template*> parse(std::string_view source, Arena& arena);
 
   // The prompt: a view of `arena`, which also holds all working memory and is for the caller to rewind. `context` is

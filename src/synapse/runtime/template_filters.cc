@@ -218,6 +218,7 @@ bool round(Call& c) {
   int64_t digits = 0;
   std::string_view method;
   if (!c.whole(0, 0, digits) || !c.text(1, "common", method) || !c.run.spend(512)) return false;
+  digits = std::clamp<int64_t>(digits, -300, 300);
   if (method != "common" && method != "ceil" && method != "floor") return c.run.wrong("round: ", method, ", wanted common, ceil or floor");
   if (!c.self.is_number()) return false;
   if (method == "common" && c.self.is_whole() && digits >= 0) return c.give(integer(c.self.whole()));
@@ -227,7 +228,7 @@ bool round(Call& c) {
     return c.give(c.self.is_whole() ? integer(int64_t(rounded)) : real(rounded));
   }
   double unit = 1;
-  for (int64_t i = 0; i < std::min<int64_t>(digits < 0 ? -digits : digits, 300); ++i) unit *= 10;
+  for (int64_t i = 0; i < (digits < 0 ? -digits : digits); ++i) unit *= 10;
   const double scaled = digits < 0 ? x / unit : x * unit;
   const double whole = method == "floor" ? floor_real(scaled) : -floor_real(-scaled);
   return c.give(real(digits < 0 ? whole * unit : whole / unit));

@@ -225,7 +225,7 @@ class Lexer {
 }  // namespace
 
 Result<std::span<const Token>> lex_template(std::string_view source, Arena& arena) {
-  constexpr size_t kMost = size_t(4) << 20;
+  constexpr size_t kMost = size_t(1) << 20;
   if (source.size() > kMost) return fail(Code::unsupported, "template: ", source.size(), " bytes, at most ", kMost);
   char* text = arena.array<char>(source.size());
   if (!text) return fail(Code::out_of_memory, "template: ", source.size(), " bytes do not fit");
