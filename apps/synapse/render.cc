@@ -28,7 +28,8 @@ Result<TemplateClock> clock_of(const std::string& now) {
   const std::time_t seconds = std::time(nullptr);
   std::tm t = {};
   localtime_r(&seconds, &t);
-  return TemplateClock{t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, std::min(t.tm_sec, 59)};
+  return TemplateClock{t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
+                       t.tm_hour,        t.tm_min,     std::min(t.tm_sec, 59)};
 }
 
 Status render(const RenderOptions& o) {
@@ -50,16 +51,20 @@ void add_render(CLI::App& app, Action& action) {
   auto options = std::make_shared<RenderOptions>();
   RenderOptions& o = *options;
   CLI::App* verb = add_verb<RenderOptions>(
-      app, action, "render", "Print the prompt that a chat template makes of a conversation, and nothing else.",
+      app, action, "render",
+      "Print the prompt that a chat template makes of a conversation, and nothing else.",
       "  synapse render -m model.gguf --context chat.json\n"
       "  synapse render --template chat.jinja --context chat.json --now 2024-07-26T12:00:00",
       options, render);
   CLI::Option* file = verb->add_option("--template", o.file, "a file that holds the template, - for stdin");
-  CLI::Option* model = verb->add_option("-m,--model", o.flags.model, "or the model whose template it is")->envname("SYNAPSE_MODEL")
+  CLI::Option* model = verb->add_option("-m,--model", o.flags.model, "or the model whose template it is")
+                           ->envname("SYNAPSE_MODEL")
                            ->excludes(file);
-  verb->add_option("--context", o.context, "JSON: an object with messages, tools, add_generation_prompt, bos_token ...; - for stdin")
+  verb->add_option("--context", o.context,
+                   "JSON: an object with messages, tools, add_generation_prompt, bos_token ...; - for stdin")
       ->required();
-  verb->add_option("--now", o.now, "the time that the template is told, like 2024-07-26T12:00:00 (default: now)");
+  verb->add_option("--now", o.now,
+                   "the time that the template is told, like 2024-07-26T12:00:00 (default: now)");
   add_isa_flag(*verb, o.flags);
   verb->final_callback([file, model] {
     if (file->count() == 0 && model->count() == 0) throw CLI::RequiredError("--template FILE or -m MODEL");

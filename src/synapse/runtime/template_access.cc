@@ -30,7 +30,8 @@ bool Run::attribute(const Value& v, std::string_view name, Value& out) {
     if (name == "list") out = v.list->items[1];
   }
   if (v.is(Type::macro) && name == "name") out = string(v.macro->node->name);
-  if (v.is(Type::cycler) && name == "current") out = v.cycler->items->items[v.cycler->next % v.cycler->items->size];
+  if (v.is(Type::cycler) && name == "current")
+    out = v.cycler->items->items[v.cycler->next % v.cycler->items->size];
   return true;
 }
 
@@ -40,8 +41,8 @@ bool Run::loop_attribute(Loop& loop, std::string_view name, Value& out) {
     int64_t value;
   };
   const int64_t i = loop.index, n = loop.items.size;
-  const Row numbers[] = {{"index", i + 1}, {"index0", i}, {"revindex", n - i}, {"revindex0", n - i - 1}, {"length", n},
-                         {"depth", 1},     {"depth0", 0}};
+  const Row numbers[] = {{"index", i + 1}, {"index0", i}, {"revindex", n - i}, {"revindex0", n - i - 1},
+                         {"length", n},    {"depth", 1},  {"depth0", 0}};
   for (const Row& row : numbers)
     if (row.name == name) return out = integer(row.value), true;
   if (name == "first") return out = boolean(i == 0), true;
@@ -89,7 +90,8 @@ bool Run::slice(const Value& v, const Value& start, const Value& stop, const Val
   if (v.is(Type::undefined)) return undefined_used(v);
   for (const Value* part : {&start, &stop, &step})
     if (!part->is(Type::none) && !part->is_whole()) return out = undefined("a slice"), true;
-  if (!v.is(Type::list) && !v.is(Type::tuple) && !v.is(Type::range) && !v.is_string()) return out = undefined("a slice"), true;
+  if (!v.is(Type::list) && !v.is(Type::tuple) && !v.is(Type::range) && !v.is_string())
+    return out = undefined("a slice"), true;
   uint64_t length_of_v = 0;
   if (!length(v, length_of_v)) return false;
   const auto n = int64_t(length_of_v);
@@ -119,7 +121,8 @@ bool Run::slice(const Value& v, const Value& start, const Value& stop, const Val
     if (v.is_string() ? !text.add(item.view()) || !spend(1) : !push(list, item)) return false;
   }
   if (!list) return false;
-  return out = v.is_string() ? text.value() : list_value(v.is(Type::tuple) ? Type::tuple : Type::list, list), true;
+  return out = v.is_string() ? text.value() : list_value(v.is(Type::tuple) ? Type::tuple : Type::list, list),
+         true;
 }
 
 bool Run::path(const Value& v, const Value& steps, const Value* otherwise, Value& out) {
@@ -132,7 +135,8 @@ bool Run::path(const Value& v, const Value& steps, const Value* otherwise, Value
   for (std::string_view rest = steps.view();;) {
     const size_t end = rest.find('.');
     const std::string_view name = rest.substr(0, end);
-    const auto index = name.find_first_not_of("0123456789") == name.npos ? parse_whole(name, 10) : std::nullopt;
+    const auto index =
+        name.find_first_not_of("0123456789") == name.npos ? parse_whole(name, 10) : std::nullopt;
     const Value from = out;
     if (!spend(1) || !item(from, index ? integer(*index) : string(name), out) || !fill()) return false;
     if (end == rest.npos) return true;

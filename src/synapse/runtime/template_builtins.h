@@ -1,6 +1,6 @@
-// What templates can name without having made it: filters, tests, functions and the methods of values, as tables of
-// rows. A row's parameters are their names in order, apart by spaces; one that must be given ends in !; a lone * says
-// that the function reads its arguments itself.
+// What templates can name without having made it: filters, tests, functions and the methods of values, as
+// tables of rows. A row's parameters are their names in order, apart by spaces; one that must be given ends
+// in !; a lone * says that the function reads its arguments itself.
 #pragma once
 #include <span>
 #include <string_view>

@@ -15,23 +15,26 @@ bool map(Call& c) {
   const Value* attribute = positional.empty() ? named(c, "attribute") : nullptr;
   const Value* otherwise = named(c, "default");
   if (positional.empty() && !attribute) return c.run.wrong("map wants the name of a filter, or attribute=");
-  if (!attribute && !positional[0].is_string()) return c.run.wrong("map of a value of type ", type_name(positional[0]), ", wanted a name");
+  if (!attribute && !positional[0].is_string())
+    return c.run.wrong("map of a value of type ", type_name(positional[0]), ", wanted a name");
   const FunctionRow* filter = attribute ? nullptr : find_filter(positional[0].view());
   Sequence items;
   if (!c.run.sequence(c.self, items)) return false;
   List* out = c.run.make_list(items.size);
   for (uint32_t i = 0; i < items.size; ++i) {
     Value mapped;
-    const bool ok = attribute ? c.run.path(items.at(i), *attribute, otherwise, mapped)
-                              : c.run.spend(1) && c.run.apply(filter, "filter", positional[0].view(), items.at(i),
-                                                              {positional.subspan(1), all_named}, mapped);
+    const bool ok = attribute
+                        ? c.run.path(items.at(i), *attribute, otherwise, mapped)
+                        : c.run.spend(1) && c.run.apply(filter, "filter", positional[0].view(), items.at(i),
+                                                        {positional.subspan(1), all_named}, mapped);
     if (!ok) return false;
     if (!c.run.push(out, mapped)) return false;
   }
   return out && c.give(list_value(Type::iterator, out));
 }
 
-// Keeps the items, or with kAttribute those whose attribute, for which a test (truth when none is named) is kWanted.
+// Keeps the items, or with kAttribute those whose attribute, for which a test (truth when none is named) is
+// kWanted.
 template <bool kWanted, bool kAttribute>
 bool choose(Call& c) {
   auto positional = c.arguments.positional;
@@ -39,7 +42,8 @@ bool choose(Call& c) {
   const Value attribute = kAttribute ? positional[0] : Value();
   if (kAttribute) positional = positional.subspan(1);
   const bool has_test = !positional.empty();
-  if (has_test && !positional[0].is_string()) return c.run.wrong("a test of type ", type_name(positional[0]), ", wanted a name");
+  if (has_test && !positional[0].is_string())
+    return c.run.wrong("a test of type ", type_name(positional[0]), ", wanted a name");
   const FunctionRow* test = has_test ? find_test(positional[0].view()) : nullptr;
   Sequence items;
   if (!c.run.sequence(c.self, items)) return false;
@@ -48,7 +52,8 @@ bool choose(Call& c) {
     Value judged = items.at(i), verdict;
     if (!c.run.spend(1) || (kAttribute && !c.run.path(items.at(i), attribute, nullptr, judged))) return false;
     verdict = judged;
-    if (has_test && !c.run.apply(test, "test", positional[0].view(), judged, {positional.subspan(1), c.arguments.named}, verdict))
+    if (has_test && !c.run.apply(test, "test", positional[0].view(), judged,
+                                 {positional.subspan(1), c.arguments.named}, verdict))
       return false;
     if (truth(verdict) == kWanted && !c.run.push(out, items.at(i))) return false;
   }

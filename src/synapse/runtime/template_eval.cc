@@ -7,7 +7,8 @@ namespace synapse::jinja {
 
 bool Run::eval(const Node& node, Value& out) {
   if (!spend(1)) return false;
-  if (depth_ >= limits_.depth) return wrong("more than ", limits_.depth, " levels of evaluation inside each other");
+  if (depth_ >= limits_.depth)
+    return wrong("more than ", limits_.depth, " levels of evaluation inside each other");
   line_ = node.line;
   ++depth_;
   const bool ok = eval_now(node, out);
@@ -85,7 +86,8 @@ bool Run::eval_dict(const Node& node, Value& out) {
   if (!dict) return false;
   for (size_t i = 0; i + 1 < node.items.size(); i += 2) {
     Value key, value;
-    if (!eval(*node.items[i], key) || !eval(*node.items[i + 1], value) || !put(dict, key, value)) return false;
+    if (!eval(*node.items[i], key) || !eval(*node.items[i + 1], value) || !put(dict, key, value))
+      return false;
   }
   return out = dict_value(Type::dict, dict), true;
 }
@@ -119,7 +121,8 @@ bool Run::eval_arguments(const Node& node, Arguments& out, const Value* caller) 
   if (!positional || !named) return false;
   for (const Node* argument : node.items) {
     Value value;
-    const bool is_plain = argument->kind != Kind::keyword && argument->kind != Kind::splat && argument->kind != Kind::splat_dict;
+    const bool is_plain = argument->kind != Kind::keyword && argument->kind != Kind::splat &&
+                          argument->kind != Kind::splat_dict;
     if (!eval(is_plain ? *argument : *argument->a, value)) return false;
     if (is_plain) {
       if (!push(positional, value)) return false;
@@ -180,10 +183,12 @@ bool Run::apply(const FunctionRow* row, std::string_view kind, std::string_view 
     if (is_needed && !call.at[n]) return wrong(name, " wants ", parameter);
   }
   if (rest != "*") {
-    if (arguments.positional.size() > n) return wrong(name, ": ", arguments.positional.size(), " arguments, at most ", n);
+    if (arguments.positional.size() > n)
+      return wrong(name, ": ", arguments.positional.size(), " arguments, at most ", n);
     if (n_named < arguments.named.size()) return wrong(name, " has no parameter of one of the names given");
   }
-  if (depth_ >= limits_.depth) return wrong("more than ", limits_.depth, " levels of evaluation inside each other");
+  if (depth_ >= limits_.depth)
+    return wrong("more than ", limits_.depth, " levels of evaluation inside each other");
   ++depth_;
   const bool ok = row->run(call);
   --depth_;
@@ -194,21 +199,27 @@ bool Run::apply(const FunctionRow* row, std::string_view kind, std::string_view 
 bool Run::call(const Value& function, const Arguments& arguments, Value& out) {
   switch (function.type) {
     case Type::undefined: return undefined_used(function);
-    case Type::function: return apply(function.function, "function", function.function->name, {}, arguments, out);
-    case Type::method: return apply(function.method->row, "method", function.method->row->name, function.method->self, arguments, out);
+    case Type::function:
+      return apply(function.function, "function", function.function->name, {}, arguments, out);
+    case Type::method:
+      return apply(function.method->row, "method", function.method->row->name, function.method->self,
+                   arguments, out);
     case Type::macro: return call_macro(*function.macro, arguments, out);
-    case Type::joiner: return out = function.cycler->next++ ? function.cycler->items->items[0] : string(""), true;
+    case Type::joiner:
+      return out = function.cycler->next++ ? function.cycler->items->items[0] : string(""), true;
     default: return wrong("a value of type ", type_name(function), " cannot be called");
   }
 }
 
 bool Call::text(size_t i, std::string_view otherwise, std::string_view& out) {
-  if (at[i] && !at[i]->is_string()) return run.wrong("an argument of type ", type_name(*at[i]), ", wanted a text");
+  if (at[i] && !at[i]->is_string())
+    return run.wrong("an argument of type ", type_name(*at[i]), ", wanted a text");
   return out = at[i] ? at[i]->view() : otherwise, true;
 }
 
 bool Call::whole(size_t i, int64_t otherwise, int64_t& out) {
-  if (at[i] && !at[i]->is_whole()) return run.wrong("an argument of type ", type_name(*at[i]), ", wanted a whole number");
+  if (at[i] && !at[i]->is_whole())
+    return run.wrong("an argument of type ", type_name(*at[i]), ", wanted a whole number");
   return out = at[i] ? at[i]->whole() : otherwise, true;
 }
 

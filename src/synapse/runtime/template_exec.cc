@@ -6,7 +6,8 @@ namespace synapse::jinja {
 Flow Run::exec(const Node& node) {
   if (!spend(1)) return Flow::failed;
   line_ = node.line;
-  if (depth_ >= limits_.depth) return wrong("more than ", limits_.depth, " levels of evaluation inside each other"), Flow::failed;
+  if (depth_ >= limits_.depth)
+    return wrong("more than ", limits_.depth, " levels of evaluation inside each other"), Flow::failed;
   ++depth_;
   const Flow flow = exec_now(node);
   --depth_;
@@ -107,12 +108,14 @@ bool Run::assign(const Node& target, const Value& value) {
   if (target.kind == Kind::attribute) {
     Value of;
     if (!eval(*target.a, of)) return false;
-    if (!of.is(Type::space)) return wrong("an attribute of a value of type ", type_name(of), " is set, wanted a namespace");
+    if (!of.is(Type::space))
+      return wrong("an attribute of a value of type ", type_name(of), " is set, wanted a namespace");
     return put(of.dict, string(target.name), value);
   }
   Sequence parts;
   if (!sequence(value, parts)) return false;
-  if (parts.size != target.items.size()) return wrong("unpacking ", parts.size, " values, wanted ", target.items.size());
+  if (parts.size != target.items.size())
+    return wrong("unpacking ", parts.size, " values, wanted ", target.items.size());
   for (uint32_t i = 0; i < parts.size; ++i)
     if (!assign(*target.items[i], parts.at(i))) return false;
   return true;
@@ -146,7 +149,8 @@ Flow Run::exec_call_block(const Node& node) {
   Value caller, function, result;
   Arguments arguments;
   const bool ok = define_macro(*node.b, caller) && eval(*node.a->a, function) &&
-                  eval_arguments(*node.a, arguments, &caller) && call(function, arguments, result) && print(result, *out_);
+                  eval_arguments(*node.a, arguments, &caller) && call(function, arguments, result) &&
+                  print(result, *out_);
   return ok ? Flow::next : Flow::failed;
 }
 
@@ -198,7 +202,8 @@ bool Run::bind_parameters(const Macro& macro, const Arguments& arguments) {
   if (node.has_caller && !bind(program_.caller, undefined("caller"))) return false;
   for (size_t i = node.items.size(); i < arguments.positional.size(); ++i) {
     if (!node.has_varargs)
-      return wrong("macro ", node.name, ": ", arguments.positional.size(), " arguments, at most ", node.items.size());
+      return wrong("macro ", node.name, ": ", arguments.positional.size(), " arguments, at most ",
+                   node.items.size());
     if (!push(varargs, arguments.positional[i])) return false;
   }
   if (!spend(node.items.size() * arguments.named.size() / 8)) return false;

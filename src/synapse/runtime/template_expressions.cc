@@ -1,5 +1,5 @@
-// The expressions of a template, in Jinja's precedence: if-else, or, and, not, comparison, + -, ~, * / // %, **,
-// sign, filters and tests, calls and subscripts.
+// The expressions of a template, in Jinja's precedence: if-else, or, and, not, comparison, + -, ~, * / // %,
+// **, sign, filters and tests, calls and subscripts.
 #include <algorithm>
 #include <bit>
 #include <limits>
@@ -76,7 +76,8 @@ jinja::Node* TemplateParser::comparison() {
     std::string_view text;
     Op op;
   };
-  static constexpr Row rows[] = {{"==", Op::eq}, {"!=", Op::ne}, {"<", Op::lt}, {"<=", Op::le}, {">", Op::gt}, {">=", Op::ge}};
+  static constexpr Row rows[] = {{"==", Op::eq}, {"!=", Op::ne}, {"<", Op::lt},
+                                 {"<=", Op::le}, {">", Op::gt},  {">=", Op::ge}};
   Node* first = binary(0);
   Node* chain = nullptr;
   while (first && !failed()) {
@@ -84,7 +85,8 @@ jinja::Node* TemplateParser::comparison() {
     for (const Row& row : rows)
       if (is_op(row.text)) op = row.op;
     if (is_word("in")) op = Op::in;
-    if (is_word("not") && following().type == Tok::name && following().text == "in") op = Op::not_in, advance();
+    if (is_word("not") && following().type == Tok::name && following().text == "in")
+      op = Op::not_in, advance();
     if (!op) break;
     advance();
     Node* operand = make(Kind::compare_with, binary(0));
@@ -152,7 +154,9 @@ jinja::Node* TemplateParser::primary() {
     advance();
     const bool is_true = t == "true" || t == "True", is_false = t == "false" || t == "False";
     if (!is_true && !is_false && t != "none" && t != "None") {
-      if (macro_) macro_->has_varargs |= t == "varargs", macro_->has_kwargs |= t == "kwargs", macro_->has_caller |= t == "caller";
+      if (macro_)
+        macro_->has_varargs |= t == "varargs", macro_->has_kwargs |= t == "kwargs",
+            macro_->has_caller |= t == "caller";
       return named(Kind::name, t);
     }
     Node* node = make(Kind::constant);
@@ -197,7 +201,8 @@ jinja::Node* TemplateParser::string_constant() {
   size_t most = 0;
   for (size_t i = at_; tokens_[i].type == Tok::string; ++i) most += tokens_[i].text.size();
   char* text = arena_.array<char>(most);
-  if (!node || !text) return error_ = fail(Code::out_of_memory, "template: line ", current().line, ": does not fit"), nullptr;
+  if (!node || !text)
+    return error_ = fail(Code::out_of_memory, "template: line ", current().line, ": does not fit"), nullptr;
   size_t n = 0;
   for (; current().type == Tok::string; advance()) {
     const std::string_view quoted = current().text;
@@ -228,12 +233,14 @@ bool TemplateParser::unescape(std::string_view text, char* out, size_t& n) {
       out[n++] = meanings[simple];
     } else if (digits) {
       const auto code = hex(i + 1, digits);
-      if (!code || *code > 0x10FFFF || (*code >= 0xD800 && *code <= 0xDFFF)) return wrong("a broken \\", c, " escape"), false;
+      if (!code || *code > 0x10FFFF || (*code >= 0xD800 && *code <= 0xDFFF))
+        return wrong("a broken \\", c, " escape"), false;
       n += encode_utf8(*code, out + n), i += digits;
     } else if (c >= '0' && c <= '7') {
       uint32_t code = 0;
       size_t end = i;
-      while (end < text.size() && end < i + 3 && text[end] >= '0' && text[end] <= '7') code = code * 8 + uint32_t(text[end++] - '0');
+      while (end < text.size() && end < i + 3 && text[end] >= '0' && text[end] <= '7')
+        code = code * 8 + uint32_t(text[end++] - '0');
       n += encode_utf8(code, out + n), i = end - 1;
     } else if (c != '\n') {
       out[n++] = '\\', out[n++] = c;
@@ -382,7 +389,8 @@ jinja::Node* TemplateParser::test(Node* node) {
   if (is_word("is")) return wrong("tests cannot be chained with is");
   if (is_op("(")) {
     if (!arguments(test)) return nullptr;
-  } else if (is_word_operand || t.type == Tok::string || t.type == Tok::whole || t.type == Tok::real || is_op("[") || is_op("{")) {
+  } else if (is_word_operand || t.type == Tok::string || t.type == Tok::whole || t.type == Tok::real ||
+             is_op("[") || is_op("{")) {
     const Nested nested(depth_);
     if (depth_ > kDepth) return wrong("more than ", kDepth, " blocks and brackets inside each other");
     append(test, postfix(primary()));

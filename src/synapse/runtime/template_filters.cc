@@ -41,9 +41,11 @@ bool title(Call& c) {
   bool begins = true;
   for (size_t at = 0; at < text.size();) {
     const CodePoint p = decode_utf8(text, at);
-    const bool ok = p.value >= kInvalidByte ? out.add(text[at]) : out.add_point(begins ? to_upper(p.value) : to_lower(p.value));
+    const bool ok = p.value >= kInvalidByte ? out.add(text[at])
+                                            : out.add_point(begins ? to_upper(p.value) : to_lower(p.value));
     if (!ok) return false;
-    begins = is_space(p.value) || p.value == '-' || p.value == '(' || p.value == '{' || p.value == '[' || p.value == '<';
+    begins = is_space(p.value) || p.value == '-' || p.value == '(' || p.value == '{' || p.value == '[' ||
+             p.value == '<';
     at += p.bytes;
   }
   return c.give(out.value());
@@ -102,7 +104,8 @@ bool indent(Call& c) {
     }
     if (line && !out.add('\n')) return false;
     const bool indents = line == 0 ? first : blank || end > at;
-    if ((indents && !out.add(margin)) || !out.add(text.substr(at, end - at)) || !c.run.spend_points(end - at)) return false;
+    if ((indents && !out.add(margin)) || !out.add(text.substr(at, end - at)) || !c.run.spend_points(end - at))
+      return false;
     at = next;
   }
   return c.give(out.value());
@@ -126,7 +129,9 @@ bool wordcount(Call& c) {
 bool truncate(Call& c) {
   std::string_view text, end;
   int64_t length = 0, leeway = 0;
-  if (!c.run.to_text(c.self, text) || !c.whole(0, 255, length) || !c.text(2, "...", end) || !c.whole(3, 5, leeway)) return false;
+  if (!c.run.to_text(c.self, text) || !c.whole(0, 255, length) || !c.text(2, "...", end) ||
+      !c.whole(3, 5, leeway))
+    return false;
   const auto end_points = int64_t(count_points(end)), points = int64_t(count_points(text));
   if (!c.run.spend_points(text.size())) return false;
   if (length < end_points || leeway < 0) return c.run.wrong("truncate to ", length, " characters");
@@ -157,7 +162,8 @@ bool tojson(Call& c) {
   if (c.at[2] && !c.at[2]->is(Type::none)) {
     Sequence parts;
     if (!c.run.sequence(*c.at[2], parts)) return false;
-    if (parts.size != 2 || !parts.at(0).is_string() || !parts.at(1).is_string()) return c.run.wrong("tojson: separators wants two texts");
+    if (parts.size != 2 || !parts.at(0).is_string() || !parts.at(1).is_string())
+      return c.run.wrong("tojson: separators wants two texts");
     style.comma = parts.at(0).view(), style.colon = parts.at(1).view();
   }
   Builder out(c.run);
@@ -219,7 +225,8 @@ bool round(Call& c) {
   std::string_view method;
   if (!c.whole(0, 0, digits) || !c.text(1, "common", method) || !c.run.spend(512)) return false;
   digits = std::clamp<int64_t>(digits, -300, 300);
-  if (method != "common" && method != "ceil" && method != "floor") return c.run.wrong("round: ", method, ", wanted common, ceil or floor");
+  if (method != "common" && method != "ceil" && method != "floor")
+    return c.run.wrong("round: ", method, ", wanted common, ceil or floor");
   if (!c.self.is_number()) return false;
   if (method == "common" && c.self.is_whole() && digits >= 0) return c.give(integer(c.self.whole()));
   const double x = c.self.number();

@@ -1,5 +1,5 @@
-// 'text %s' % values, and 'text {}'.format(values): the conversions of strings, whole numbers and reals, with fill,
-// alignment, sign, width, grouping by commas and precision.
+// 'text %s' % values, and 'text {}'.format(values): the conversions of strings, whole numbers and reals, with
+// fill, alignment, sign, width, grouping by commas and precision.
 #include <algorithm>
 
 #include "synapse/runtime/template_number.h"
@@ -30,7 +30,8 @@ int64_t read_number(std::string_view text, size_t& at) {
 // The sign and prefix apart from the digits, so that fill can go between.
 bool add_number(Run& run, const Value& v, const Spec& spec, Builder& prefix, Builder& body) {
   if (!v.is_number()) return run.wrong("a value of type ", type_name(v), " formatted as a number");
-  const bool is_real = spec.type == 'f' || spec.type == 'F' || spec.type == '%' || (spec.type == '\0' && v.is(Type::real));
+  const bool is_real =
+      spec.type == 'f' || spec.type == 'F' || spec.type == '%' || (spec.type == '\0' && v.is(Type::real));
   const bool is_negative = v.number() < 0;
   if ((is_negative || spec.sign != '-') && !prefix.add(is_negative ? '-' : spec.sign)) return false;
   char text[kRealBytes];
@@ -39,9 +40,12 @@ bool add_number(Run& run, const Value& v, const Spec& spec, Builder& prefix, Bui
     const double x = (is_negative ? -v.number() : v.number()) * (spec.type == '%' ? 100 : 1);
     if (spec.precision > 60) return run.wrong("a precision of ", spec.precision, ", at most 60");
     if (!run.spend(x < 1e17 ? 512 : 3072)) return false;
-    n = spec.type == '\0' && spec.precision < 0 ? write_real(x, text) : write_fixed(x, int32_t(spec.precision < 0 ? 6 : spec.precision), text);
+    n = spec.type == '\0' && spec.precision < 0
+            ? write_real(x, text)
+            : write_fixed(x, int32_t(spec.precision < 0 ? 6 : spec.precision), text);
   } else {
-    if (v.is(Type::real) && !(v.real > -9.2e18 && v.real < 9.2e18)) return run.wrong("a number that does not fit 64 bits");
+    if (v.is(Type::real) && !(v.real > -9.2e18 && v.real < 9.2e18))
+      return run.wrong("a number that does not fit 64 bits");
     const int64_t whole = v.is(Type::real) ? int64_t(v.real) : v.whole();
     uint64_t rest = whole < 0 ? 0 - uint64_t(whole) : uint64_t(whole);
     const uint32_t base = (spec.type | 32) == 'x' ? 16 : spec.type == 'o' ? 8 : spec.type == 'b' ? 2 : 10;
@@ -75,21 +79,25 @@ bool add_value(Run& run, const Value& v, const Spec& spec, Builder& out) {
   const auto room = size_t(std::max<int64_t>(0, spec.width - size));
   const char align = spec.align ? spec.align : is_text ? '<' : '>';
   const size_t before = align == '>' ? room : align == '^' ? room / 2 : 0;
-  return out.add_fill(before, spec.fill) && out.add(prefix.view()) && out.add_fill(align == '=' ? room : 0, spec.fill) &&
-         out.add(body.view()) && out.add_fill(align == '=' ? 0 : room - before, spec.fill);
+  return out.add_fill(before, spec.fill) && out.add(prefix.view()) &&
+         out.add_fill(align == '=' ? room : 0, spec.fill) && out.add(body.view()) &&
+         out.add_fill(align == '=' ? 0 : room - before, spec.fill);
 }
 
 // [[fill]align][sign][#][0][width][,][.precision][type]
 bool parse_spec(Run& run, std::string_view text, Spec& spec) {
   size_t at = 0;
-  const auto is_align = [&](size_t i) { return i < text.size() && std::string_view("<>^=").find(text[i]) != std::string_view::npos; };
+  const auto is_align = [&](size_t i) {
+    return i < text.size() && std::string_view("<>^=").find(text[i]) != std::string_view::npos;
+  };
   const size_t fill = text.empty() ? 0 : decode_utf8(text, 0).bytes;
   if (fill && is_align(fill)) {
     spec.fill = text.substr(0, fill), spec.align = text[fill], at = fill + 1;
   } else if (is_align(0)) {
     spec.align = text[0], at = 1;
   }
-  if (at < text.size() && std::string_view("+- ").find(text[at]) != std::string_view::npos) spec.sign = text[at++];
+  if (at < text.size() && std::string_view("+- ").find(text[at]) != std::string_view::npos)
+    spec.sign = text[at++];
   if (at < text.size() && text[at] == '#') spec.alternate = true, ++at;
   if (at < text.size() && text[at] == '0') {
     ++at;
@@ -120,7 +128,8 @@ bool Run::format_percent(std::string_view format, const Value& values, Value& ou
     bool has_key = false, pads_zero = false;
     if (at < format.size() && format[at] == '(') {
       const size_t close = format.find(')', at);
-      if (close == format.npos || !values.is(Type::dict)) return wrong("a named conversion in a format, wanted a dict");
+      if (close == format.npos || !values.is(Type::dict))
+        return wrong("a named conversion in a format, wanted a dict");
       const Value key = string(format.substr(at + 1, close - at - 1));
       const Value* found = nullptr;
       if (!find(*values.dict, key, found)) return false;
@@ -134,14 +143,17 @@ bool Run::format_percent(std::string_view format, const Value& values, Value& ou
       if (format[at] == '#') spec.alternate = true;
     }
     spec.width = std::max<int64_t>(0, read_number(format, at));
-    if (at < format.size() && format[at] == '.') spec.precision = std::max<int64_t>(0, read_number(format, ++at));
+    if (at < format.size() && format[at] == '.')
+      spec.precision = std::max<int64_t>(0, read_number(format, ++at));
     spec.type = at < format.size() ? format[at++] : ' ';
     if (spec.type == '%') {
       if (!text.add('%')) return false;
       continue;
     }
-    if (std::string_view("srdiufFxXo").find(spec.type) == std::string_view::npos) return wrong("the conversion %", spec.type, " is not supported");
-    if (!has_key && is_tuple && next == values.list->size) return wrong("a format wants more than ", next, " values");
+    if (std::string_view("srdiufFxXo").find(spec.type) == std::string_view::npos)
+      return wrong("the conversion %", spec.type, " is not supported");
+    if (!has_key && is_tuple && next == values.list->size)
+      return wrong("a format wants more than ", next, " values");
     if (!has_key && !is_tuple && next) return wrong("a format wants more than 1 value");
     if (!has_key) v = is_tuple ? values.list->items[next] : values, ++next;
     Builder quoted(*this);
@@ -199,7 +211,9 @@ bool Run::format_braces(std::string_view format, const Arguments& arguments, Val
     }
     for (const NamedValue& named : arguments.named)
       if (!found && named.name == name) v = named.value, found = true;
-    if (!found) return wrong("a format wants ", name.empty() ? std::string_view("more values") : name, ", which is not there");
+    if (!found)
+      return wrong("a format wants ", name.empty() ? std::string_view("more values") : name,
+                   ", which is not there");
     for (std::string_view rest = field.substr(name_end); !rest.empty();) {
       const bool in_brackets = rest[0] == '[';
       const size_t end = in_brackets ? rest.find(']') : std::min(rest.find_first_of(".[", 1), rest.size());
@@ -209,7 +223,8 @@ bool Run::format_braces(std::string_view format, const Arguments& arguments, Val
       const Value from = v;
       if (!item(from, index ? integer(*index) : string(key), v)) return false;
       rest.remove_prefix(end + in_brackets);
-      if (!rest.empty() && rest[0] != '.' && rest[0] != '[') return wrong("the field ", field.substr(0, 40), " in a format");
+      if (!rest.empty() && rest[0] != '.' && rest[0] != '[')
+        return wrong("the field ", field.substr(0, 40), " in a format");
     }
     Builder quoted(*this);
     if (quotes && !print_repr(v, quoted)) return false;

@@ -16,7 +16,8 @@ bool range(Call& c) {
   const int64_t step = part[2];
   if (step == 0) return c.run.wrong("range with step 0");
   const bool is_empty = step > 0 ? part[1] <= part[0] : part[0] <= part[1];
-  const uint64_t room = step > 0 ? uint64_t(part[1]) - uint64_t(part[0]) : uint64_t(part[0]) - uint64_t(part[1]);
+  const uint64_t room =
+      step > 0 ? uint64_t(part[1]) - uint64_t(part[0]) : uint64_t(part[0]) - uint64_t(part[1]);
   const uint64_t size = is_empty ? 0 : (room - 1) / (step > 0 ? uint64_t(step) : 0 - uint64_t(step)) + 1;
   constexpr uint64_t kMost = 100000;
   if (size > kMost) return c.run.wrong("a range of more than ", kMost, " numbers");
@@ -83,13 +84,17 @@ struct Days {
   std::string_view name;
   int32_t before;  // days of a common year
 };
-constexpr Days kMonths[] = {{"January", 0},  {"February", 31}, {"March", 59},      {"April", 90},    {"May", 120},       {"June", 151},
-                            {"July", 181},   {"August", 212},  {"September", 243}, {"October", 273}, {"November", 304}, {"December", 334}};
-constexpr std::string_view kWeekdays[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+constexpr Days kMonths[] = {{"January", 0},     {"February", 31}, {"March", 59},     {"April", 90},
+                            {"May", 120},       {"June", 151},    {"July", 181},     {"August", 212},
+                            {"September", 243}, {"October", 273}, {"November", 304}, {"December", 334}};
+constexpr std::string_view kWeekdays[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                          "Thursday", "Friday", "Saturday"};
 
 bool is_leap(int32_t year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
 
-int32_t day_of_year(const TemplateClock& t) { return kMonths[t.month - 1].before + t.day + (t.month > 2 && is_leap(t.year)); }
+int32_t day_of_year(const TemplateClock& t) {
+  return kMonths[t.month - 1].before + t.day + (t.month > 2 && is_leap(t.year));
+}
 
 int32_t weekday(const TemplateClock& t) {  // 0: Sunday
   const int32_t y = t.year - 1;
@@ -105,7 +110,9 @@ bool add_time(Run& run, const TemplateClock& t, char what, char pad, Builder& ou
     }
     return out.add(Text<12>(value).view());
   };
-  const auto padded = [&](int32_t value, char fill) { return number(value, 2, pad == '0' ? fill : pad == '-' ? '\0' : ' '); };
+  const auto padded = [&](int32_t value, char fill) {
+    return number(value, 2, pad == '0' ? fill : pad == '-' ? '\0' : ' ');
+  };
   const auto all = [&](std::string_view parts) {
     for (const char part : parts) {
       const bool is_letter = (part | 32) >= 'a' && (part | 32) <= 'z';
@@ -161,7 +168,8 @@ bool strftime_now(Call& c) {
     }
     const bool has_flag = format[i + 1] == '-' && i + 2 < format.size();
     i += has_flag ? 2 : 1;
-    if (!c.run.spend(1) || !add_time(c.run, c.run.clock(), format[i], has_flag ? '-' : '0', out)) return false;
+    if (!c.run.spend(1) || !add_time(c.run, c.run.clock(), format[i], has_flag ? '-' : '0', out))
+      return false;
   }
   return c.give(out.value());
 }
@@ -194,14 +202,16 @@ Result<TemplateClock> parse_clock(std::string_view text) {
     }
     return value;
   };
-  const bool has_time = text.size() == 19 && (text[10] == 'T' || text[10] == ' ') && text[13] == ':' && text[16] == ':';
+  const bool has_time =
+      text.size() == 19 && (text[10] == 'T' || text[10] == ' ') && text[13] == ':' && text[16] == ':';
   const bool has_date = (has_time || text.size() == 10) && text[4] == '-' && text[7] == '-';
   if (has_date) t = {number(0, 4), number(5, 2), number(8, 2), 0, 0, 0};
   if (has_time) t.hour = number(11, 2), t.minute = number(14, 2), t.second = number(17, 2);
   constexpr int32_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   const bool is_month = t.month >= 1 && t.month <= 12;
   const int32_t most = is_month ? days[t.month - 1] + (t.month == 2 && jinja::is_leap(t.year)) : 0;
-  const bool is_time = t.hour >= 0 && t.hour < 24 && t.minute >= 0 && t.minute < 60 && t.second >= 0 && t.second < 60;
+  const bool is_time =
+      t.hour >= 0 && t.hour < 24 && t.minute >= 0 && t.minute < 60 && t.second >= 0 && t.second < 60;
   if (!has_date || t.year < 1 || !is_month || t.day < 1 || t.day > most || !is_time)
     return fail(Code::invalid, "time: \"", text.substr(0, 40), "\", wanted one like 2024-07-26T12:00:00");
   return t;

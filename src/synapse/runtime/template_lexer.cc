@@ -9,10 +9,13 @@ namespace synapse::jinja {
 namespace {
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool starts_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || uint8_t(c) >= 0x80; }
+constexpr bool starts_name(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || uint8_t(c) >= 0x80;
+}
 
-constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", "<=", ">=", "+", "-", "/", "*", "%", "~", "[",
-                                           "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
+constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", "<=", ">=", "+", "-", "/",
+                                           "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
+                                           ">",  "<",  "=",  ".",  ":",  "|",  ",", ";"};
 
 class Lexer {
  public:
@@ -158,7 +161,8 @@ class Lexer {
     }
     size_t end = digits(at_);
     bool is_real = false;
-    const bool after_point = n_ > 0 && tokens_[n_ - 1].text == "." && source_[at_ - 1] == '.';  // a.0.5 is not a.(0.5)
+    const bool after_point =
+        n_ > 0 && tokens_[n_ - 1].text == "." && source_[at_ - 1] == '.';  // a.0.5 is not a.(0.5)
     if (!after_point && at(end) == '.' && is_digit(at(end + 1))) end = digits(end + 1), is_real = true;
     const size_t e = end + 1 + (at(end + 1) == '+' || at(end + 1) == '-');
     if (!after_point && (at(end) | 32) == 'e' && is_digit(at(e))) end = digits(e), is_real = true;
@@ -200,7 +204,8 @@ class Lexer {
   }
 
   void count_lines() {
-    line_ += uint32_t(std::count(source_.begin() + ptrdiff_t(counted_), source_.begin() + ptrdiff_t(at_), '\n'));
+    line_ +=
+        uint32_t(std::count(source_.begin() + ptrdiff_t(counted_), source_.begin() + ptrdiff_t(at_), '\n'));
     counted_ = at_;
   }
 
@@ -226,7 +231,8 @@ class Lexer {
 
 Result<std::span<const Token>> lex_template(std::string_view source, Arena& arena) {
   constexpr size_t kMost = size_t(1) << 20;
-  if (source.size() > kMost) return fail(Code::unsupported, "template: ", source.size(), " bytes, at most ", kMost);
+  if (source.size() > kMost)
+    return fail(Code::unsupported, "template: ", source.size(), " bytes, at most ", kMost);
   char* text = arena.array<char>(source.size());
   if (!text) return fail(Code::out_of_memory, "template: ", source.size(), " bytes do not fit");
   size_t n = 0;

@@ -1,5 +1,5 @@
-// A template's text as tokens: what lies between tags, trimmed as trim_blocks and lstrip_blocks say, and what stands
-// inside them.
+// A template's text as tokens: what lies between tags, trimmed as trim_blocks and lstrip_blocks say, and what
+// stands inside them.
 #pragma once
 #include <span>
 #include <string_view>
@@ -9,7 +9,19 @@
 
 namespace synapse::jinja {
 
-enum class Tok : uint8_t { data, output_begin, output_end, block_begin, block_end, name, string, whole, real, op, end };
+enum class Tok : uint8_t {
+  data,
+  output_begin,
+  output_end,
+  block_begin,
+  block_end,
+  name,
+  string,
+  whole,
+  real,
+  op,
+  end
+};
 
 struct Token {
   Tok type;

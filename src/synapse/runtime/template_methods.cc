@@ -21,7 +21,8 @@ bool map_case(Call& c) {
     const bool is_lower = to_upper(p.value) != p.value;
     const bool up = kCase == Case::upper || (kCase == Case::capitalize && at == 0) ||
                     (kCase == Case::title && !follows_cased) || (kCase == Case::swap && is_lower);
-    const bool ok = p.value >= kInvalidByte ? out.add(text[at]) : out.add_point(up ? to_upper(p.value) : to_lower(p.value));
+    const bool ok = p.value >= kInvalidByte ? out.add(text[at])
+                                            : out.add_point(up ? to_upper(p.value) : to_lower(p.value));
     if (!ok) return false;
     follows_cased = has_case(p.value);
     at += p.bytes;
@@ -33,14 +34,15 @@ template <bool kLeft, bool kRight>
 bool strip_sides(Call& c) {
   std::string_view text = c.self.view(), set;
   const bool has_set = c.at[0] && !c.at[0]->is(Type::none);
-  if ((has_set && !c.text(0, "", set)) || !c.run.spend(text.size() / 16 * (1 + set.size() / 16))) return false;
+  if ((has_set && !c.text(0, "", set)) || !c.run.spend(text.size() / 16 * (1 + set.size() / 16)))
+    return false;
   if (kLeft) text = has_set ? strip_left(text, set) : strip_left(text);
   if (kRight) text = has_set ? strip_right(text, set) : strip_right(text);
   return c.give(string(text));
 }
 
-// The part of the text that the parameters `start` and `end` at i and i + 1 leave; `before`: code points before it.
-// False in `inside` when it starts beyond the end.
+// The part of the text that the parameters `start` and `end` at i and i + 1 leave; `before`: code points
+// before it. False in `inside` when it starts beyond the end.
 bool window(Call& c, size_t i, std::string_view& text, int64_t& before, bool& inside) {
   text = c.self.view(), before = 0, inside = true;
   if (!c.run.spend_bytes(text.size())) return false;
@@ -72,9 +74,11 @@ bool touches(Call& c) {
   if (is_tuple && !c.run.sequence(*c.at[0], options)) return false;
   for (uint32_t i = 0; i < options.size; ++i) {
     const Value affix = is_tuple ? options.at(i) : *c.at[0];
-    if (!affix.is_string()) return c.run.wrong(kStart ? "startswith" : "endswith", " of a value of type ", type_name(affix));
+    if (!affix.is_string())
+      return c.run.wrong(kStart ? "startswith" : "endswith", " of a value of type ", type_name(affix));
     if (!c.run.spend(1) || !c.run.spend_bytes(affix.size)) return false;
-    if (inside && (kStart ? text.starts_with(affix.view()) : text.ends_with(affix.view()))) return c.give(boolean(true));
+    if (inside && (kStart ? text.starts_with(affix.view()) : text.ends_with(affix.view())))
+      return c.give(boolean(true));
   }
   return c.give(boolean(false));
 }
@@ -138,9 +142,12 @@ bool justify(Call& c) {
   if (count_points(fill) != 1) return c.run.wrong("a fill of ", count_points(fill), " characters, wanted 1");
   const auto n = int64_t(count_points(text));
   const int64_t room = width > n ? width - n : 0;
-  const int64_t before = kSide == Side::left ? 0 : kSide == Side::right ? room : room / 2 + (room & width & 1);
+  const int64_t before = kSide == Side::left    ? 0
+                         : kSide == Side::right ? room
+                                                : room / 2 + (room & width & 1);
   Builder out(c.run);
-  return out.add_fill(size_t(before), fill) && out.add(text) && out.add_fill(size_t(room - before), fill) && c.give(out.value());
+  return out.add_fill(size_t(before), fill) && out.add(text) && out.add_fill(size_t(room - before), fill) &&
+         c.give(out.value());
 }
 
 bool zfill(Call& c) {
@@ -150,7 +157,8 @@ bool zfill(Call& c) {
   const auto n = int64_t(count_points(text));
   const bool has_sign = !text.empty() && (text[0] == '-' || text[0] == '+');
   Builder out(c.run);
-  if (!out.add(text.substr(0, has_sign)) || !out.add_fill(width > n ? size_t(width - n) : 0, "0")) return false;
+  if (!out.add(text.substr(0, has_sign)) || !out.add_fill(width > n ? size_t(width - n) : 0, "0"))
+    return false;
   return out.add(text.substr(has_sign)) && c.give(out.value());
 }
 
@@ -193,7 +201,8 @@ bool join(Call& c) {
   Builder out(c.run);
   for (uint32_t i = 0; i < parts.size; ++i) {
     const Value part = parts.at(i);
-    if (!part.is_string()) return c.run.wrong("join: item ", i, " is of type ", type_name(part), ", wanted a text");
+    if (!part.is_string())
+      return c.run.wrong("join: item ", i, " is of type ", type_name(part), ", wanted a text");
     if (!c.run.spend(1) || (i && !out.add(c.self.view())) || !out.add(part.view())) return false;
   }
   return c.give(out.value());

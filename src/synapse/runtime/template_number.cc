@@ -1,5 +1,5 @@
-// The digits are made with exact integers (Steele and White 1990): x = r / s, and while digits leave r, the distance
-// to the neighbouring doubles says when enough are out.
+// The digits are made with exact integers (Steele and White 1990): x = r / s, and while digits leave r, the
+// distance to the neighbouring doubles says when enough are out.
 #include "synapse/runtime/template_number.h"
 
 #include <algorithm>
@@ -23,7 +23,8 @@ struct Natural {
   }
   void multiply(uint32_t factor) {
     uint64_t carry = 0;
-    for (int32_t i = 0; i < n; ++i) carry += uint64_t(words[i]) * factor, words[i] = uint32_t(carry), carry >>= 32;
+    for (int32_t i = 0; i < n; ++i)
+      carry += uint64_t(words[i]) * factor, words[i] = uint32_t(carry), carry >>= 32;
     if (carry) words[n++] = uint32_t(carry);
   }
   void shift_left(int32_t bits) {
@@ -87,9 +88,11 @@ Fraction split(double x) {  // REQUIRES x > 0 and finite
 int32_t normalise(Fraction& f, bool rounds_up) {
   const int32_t bits = (f.r.n - f.s.n) * 32 + std::countl_zero(f.s.words[f.s.n - 1]) -
                        std::countl_zero(f.r.words[f.r.n - 1]);
-  int32_t k = int32_t((int64_t(bits) * 30103 - (bits < 0 ? 99999 : 0)) / 100000) - 1;  // not above the power wanted
+  int32_t k =
+      int32_t((int64_t(bits) * 30103 - (bits < 0 ? 99999 : 0)) / 100000) - 1;  // not above the power wanted
   if (k > 0) f.s.multiply_power_of_ten(k);
-  if (k < 0) f.r.multiply_power_of_ten(-k), f.below.multiply_power_of_ten(-k), f.above.multiply_power_of_ten(-k);
+  if (k < 0)
+    f.r.multiply_power_of_ten(-k), f.below.multiply_power_of_ten(-k), f.above.multiply_power_of_ten(-k);
   const auto too_large = [&] {
     if (!rounds_up) return compare(f.r, f.s) >= 0;
     const int order = compare_sum(f.r, f.above, f.s);
@@ -106,7 +109,9 @@ int next_digit(Fraction& f) {
   return digit;
 }
 
-size_t write_text(std::string_view text, char* out) { return std::memcpy(out, text.data(), text.size()), text.size(); }
+size_t write_text(std::string_view text, char* out) {
+  return std::memcpy(out, text.data(), text.size()), text.size();
+}
 
 // nan, inf and 0 as `zero`; 0 when x is none of them. `x` loses its sign, which is written to `out`.
 size_t write_special(double& x, std::string_view zero, char*& out) {
@@ -217,7 +222,9 @@ std::optional<int64_t> parse_whole(std::string_view text, int32_t base) {
       continue;
     }
     const int32_t letter = c | 32;
-    const int32_t digit = c >= '0' && c <= '9' ? c - '0' : letter >= 'a' && letter <= 'z' ? letter - 'a' + 10 : 99;
+    const int32_t digit = c >= '0' && c <= '9'             ? c - '0'
+                          : letter >= 'a' && letter <= 'z' ? letter - 'a' + 10
+                                                           : 99;
     if (digit >= base || __builtin_mul_overflow(value, int64_t(base), &value)) return std::nullopt;
     if (__builtin_add_overflow(value, int64_t(negative ? -digit : digit), &value)) return std::nullopt;
     after_digit = true;
@@ -249,13 +256,16 @@ std::optional<double> parse_real(std::string_view text) {
         continue;
       }
       const bool is_sign = (c == '-' || c == '+') && after_e;
-      const bool is_e = (c | 32) == 'e' && n_digits > 0 && std::string_view(plain, n).find('e') == std::string_view::npos;
-      const bool is_point = c == '.' && std::string_view(plain, n).find_first_of(".e") == std::string_view::npos;
+      const bool is_e =
+          (c | 32) == 'e' && n_digits > 0 && std::string_view(plain, n).find('e') == std::string_view::npos;
+      const bool is_point =
+          c == '.' && std::string_view(plain, n).find_first_of(".e") == std::string_view::npos;
       if (!is_digit && !is_sign && !is_e && !is_point) return std::nullopt;
       if (n == sizeof plain) return std::nullopt;
       n_digits += is_digit, plain[n++] = is_e ? 'e' : c;
     }
-    if (n_digits == 0 || plain[n - 1] == 'e' || plain[n - 1] == '-' || plain[n - 1] == '+') return std::nullopt;
+    if (n_digits == 0 || plain[n - 1] == 'e' || plain[n - 1] == '-' || plain[n - 1] == '+')
+      return std::nullopt;
     x = parse_decimal({plain, n});
     if (!x) x = std::numeric_limits<double>::infinity();  // beyond the largest
   }

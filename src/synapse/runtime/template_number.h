@@ -11,7 +11,8 @@ inline constexpr size_t kRealBytes = 400;  // the most that these write
 
 // repr(x): the fewest digits that read back as x. Returns the bytes written.
 size_t write_real(double x, char* out);
-// f"{x:.{precision}f}", rounded half to even on the exact value; nan and inf as such. REQUIRES precision <= 60.
+// f"{x:.{precision}f}", rounded half to even on the exact value; nan and inf as such. REQUIRES precision
+// <= 60.
 size_t write_fixed(double x, int32_t precision, char* out);
 
 double floor_real(double x);

@@ -1,4 +1,5 @@
-// What +, <, in and their like do, as in Python; whole numbers have 64 bits and say so when they would need more.
+// What +, <, in and their like do, as in Python; whole numbers have 64 bits and say so when they would need
+// more.
 #include <algorithm>
 #include <limits>
 
@@ -9,7 +10,8 @@
 namespace synapse::jinja {
 namespace {
 
-constexpr std::string_view kSigns[] = {"+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=", "in", "not in"};
+constexpr std::string_view kSigns[] = {
+    "+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=", "in", "not in"};
 
 std::string_view sign(Op op) { return kSigns[size_t(op)]; }
 
@@ -65,7 +67,8 @@ bool Run::binary(Op op, const Value& a, const Value& b, Value& out) {
   }
   if (a.is_number() && b.is_number()) {
     const double x = a.number(), y = b.number();
-    if (y == 0 && (op == Op::divide || op == Op::floor_divide || op == Op::modulo)) return wrong("division by zero");
+    if (y == 0 && (op == Op::divide || op == Op::floor_divide || op == Op::modulo))
+      return wrong("division by zero");
     switch (op) {
       case Op::add: return out = real(x + y), true;
       case Op::subtract: return out = real(x - y), true;
@@ -85,7 +88,8 @@ bool Run::binary(Op op, const Value& a, const Value& b, Value& out) {
     const bool is_safe = a.is_safe || b.is_safe;
     for (const Value* part : {&a, &b}) {
       Value escaped = *part;
-      if (is_safe && !part->is_safe && !apply(find_filter("escape"), "filter", "escape", *part, {}, escaped)) return false;
+      if (is_safe && !part->is_safe && !apply(find_filter("escape"), "filter", "escape", *part, {}, escaped))
+        return false;
       if (!text.add(escaped.view())) return false;
     }
     out = text.value(), out.is_safe = is_safe;
@@ -135,10 +139,14 @@ bool Run::compare(Op op, const Value& a, const Value& b, bool& out) {
     if (!contains(b, a, out)) return false;
     return out = out == (op == Op::in), true;
   }
-  if (a.is_number() && b.is_number() && (a.number() != a.number() || b.number() != b.number())) return out = false, true;
+  if (a.is_number() && b.is_number() && (a.number() != a.number() || b.number() != b.number()))
+    return out = false, true;
   int relation = 0;
   if (!order(a, b, relation)) return false;
-  out = op == Op::lt ? relation < 0 : op == Op::le ? relation <= 0 : op == Op::gt ? relation > 0 : relation >= 0;
+  out = op == Op::lt   ? relation < 0
+        : op == Op::le ? relation <= 0
+        : op == Op::gt ? relation > 0
+                       : relation >= 0;
   return true;
 }
 

@@ -20,7 +20,8 @@ class TemplateParser {
   using Token = jinja::Token;
   using Tok = jinja::Tok;
 
-  // Statements, template_statements.cc. A block ends before a tag that begins with one of the words of `ends`.
+  // Statements, template_statements.cc. A block ends before a tag that begins with one of the words of
+  // `ends`.
   Node* block(std::string_view ends);
   Node* statement();
   Node* if_statement();

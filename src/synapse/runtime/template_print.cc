@@ -30,9 +30,11 @@ bool add_quoted(std::string_view text, Builder& out) {
     const CodePoint c = decode_utf8(text, at);
     constexpr std::string_view special = "\\\n\r\t", letters = "\\nrt";
     const size_t found = c.value < 128 ? special.find(char(c.value)) : special.npos;
-    const bool is_quote = c.value == uint32_t(quote), is_control = c.value < 32 || (c.value >= 127 && c.value <= 160);
-    const bool is_unseen = is_control || c.value == 0xAD || (c.value >= 0x2000 && c.value <= 0x200F) || c.value >= kInvalidByte ||
-                           (c.value >= 0x2028 && c.value <= 0x202F) || c.value == 0x3000 || c.value == 0xFEFF;
+    const bool is_quote = c.value == uint32_t(quote),
+               is_control = c.value < 32 || (c.value >= 127 && c.value <= 160);
+    const bool is_unseen = is_control || c.value == 0xAD || (c.value >= 0x2000 && c.value <= 0x200F) ||
+                           c.value >= kInvalidByte || (c.value >= 0x2028 && c.value <= 0x202F) ||
+                           c.value == 0x3000 || c.value == 0xFEFF;
     const size_t next = at + c.bytes;
     if (found != special.npos || is_quote || is_unseen) {
       if (!out.add(text.substr(begin, at - begin))) return false;
@@ -113,7 +115,9 @@ bool Run::print_repr(const Value& v, Builder& out) {
       if (!out.add('{')) return false;
       for (uint32_t i = 0; i < v.dict->size; ++i) {
         const Entry& entry = v.dict->entries[i];
-        if ((i && !out.add(", ")) || !print_repr(entry.key, out) || !out.add(": ") || !print_repr(entry.value, out)) return false;
+        if ((i && !out.add(", ")) || !print_repr(entry.key, out) || !out.add(": ") ||
+            !print_repr(entry.value, out))
+          return false;
       }
       return out.add('}');
     }
@@ -150,7 +154,9 @@ bool Run::print_json_items(const Value& v, const JsonStyle& style, size_t level,
   Dict sorted;
   if (is_dict) sorted = *v.dict;
   if (is_dict && style.sorts && !sort_dict(sorted)) return false;
-  const auto line = [&](size_t at) { return !style.has_lines || (out.add('\n') && out.add_fill(at, style.indent)); };
+  const auto line = [&](size_t at) {
+    return !style.has_lines || (out.add('\n') && out.add_fill(at, style.indent));
+  };
   const uint32_t n = is_dict ? v.dict->size : v.list->size;
   if (!out.add(is_dict ? '{' : '[')) return false;
   for (uint32_t i = 0; i < n; ++i) {
@@ -161,9 +167,12 @@ bool Run::print_json_items(const Value& v, const JsonStyle& style, size_t level,
       if (!key.is_string() && !key.is_number() && !key.is(Type::none))
         return wrong("tojson of a dict with a key of type ", type_name(key));
       if (!key.is_string() && !print_json(key, style, 0, plain)) return false;
-      if (!add_json_text(key.is_string() ? key.view() : plain.view(), style.ascii, out) || !out.add(style.colon)) return false;
+      if (!add_json_text(key.is_string() ? key.view() : plain.view(), style.ascii, out) ||
+          !out.add(style.colon))
+        return false;
     }
-    if (!print_json(is_dict ? sorted.entries[i].value : v.list->items[i], style, level + 1, out)) return false;
+    if (!print_json(is_dict ? sorted.entries[i].value : v.list->items[i], style, level + 1, out))
+      return false;
   }
   return (n == 0 || line(level)) && out.add(is_dict ? '}' : ']');
 }

@@ -10,8 +10,8 @@
 
 namespace synapse {
 
-Result<std::string_view> Template::render(JsonValue context, const TemplateClock& clock, TemplateLimits limits,
-                                          Arena& arena) const {
+Result<std::string_view> Template::render(JsonValue context, const TemplateClock& clock,
+                                          TemplateLimits limits, Arena& arena) const {
   if (!context.is_object()) return fail(Code::invalid, "context: wanted an object");
   SYN_CHECK(clock.month >= 1 && clock.month <= 12);
   limits.steps = std::min<int64_t>(limits.steps, INT64_MAX / 4);
@@ -62,7 +62,8 @@ bool Run::import(JsonValue json, uint32_t depth, Value& out) {
       const bool is_whole = text.find_first_of(".eE") == text.npos;
       const auto value = parse_whole(is_whole ? text : "0", 10);
       if (!value) return wrong("context: the number ", text.substr(0, 40), ", wanted one of 64 bits");
-      return out = is_whole ? integer(*value) : real(parse_real(text).value_or(json.as_number().value_or(0))), true;
+      return out = is_whole ? integer(*value) : real(parse_real(text).value_or(json.as_number().value_or(0))),
+             true;
     }
     case JsonType::array: {
       List* list = make_list(json.size());

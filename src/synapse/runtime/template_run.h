@@ -1,5 +1,5 @@
-// One rendering: scopes, the bounds on time and memory, and what every part of the evaluation builds on. Functions that
-// can fail return false once error() is set; nothing goes on after that.
+// One rendering: scopes, the bounds on time and memory, and what every part of the evaluation builds on.
+// Functions that can fail return false once error() is set; nothing goes on after that.
 #pragma once
 #include "synapse/base/arena.h"
 #include "synapse/base/json.h"
@@ -100,7 +100,8 @@ class Run {
   // template_operators.cc
   bool binary(Op op, const Value& a, const Value& b, Value& out);
   bool compare(Op op, const Value& a, const Value& b, bool& out);
-  bool order(const Value& a, const Value& b, int& out);  // -1, 0, 1; an error between kinds that have no order
+  bool order(const Value& a, const Value& b,
+             int& out);  // -1, 0, 1; an error between kinds that have no order
   bool contains(const Value& container, const Value& item, bool& out);
   bool negate(const Value& v, Value& out);
 
@@ -117,8 +118,8 @@ class Run {
   bool attribute(const Value& v, std::string_view name, Value& out);
   bool item(const Value& v, const Value& key, Value& out);
   bool slice(const Value& v, const Value& start, const Value& stop, const Value& step, Value& out);
-  // "a.b.0" as the filters take it: attributes and indices of v in turn; `otherwise`, when there is one, where
-  // nothing is found
+  // "a.b.0" as the filters take it: attributes and indices of v in turn; `otherwise`, when there is one,
+  // where nothing is found
   bool path(const Value& v, const Value& steps, const Value* otherwise, Value& out);
 
   // template_eval.cc, template_exec.cc

@@ -39,24 +39,29 @@ bool reverse(Call& c) {
 
 // What an item is compared by: itself or the attributes named, apart by commas; texts in lower case unless
 // `case_sensitive`.
-bool key_of(Run& run, const Value& item, const Value* attribute, const Value* otherwise, bool case_sensitive, Value& out) {
-  if (!attribute || attribute->is(Type::none)) return case_sensitive ? (out = item, true) : run.fold_case(item, out);
+bool key_of(Run& run, const Value& item, const Value* attribute, const Value* otherwise, bool case_sensitive,
+            Value& out) {
+  if (!attribute || attribute->is(Type::none))
+    return case_sensitive ? (out = item, true) : run.fold_case(item, out);
   Value found;
   if (!attribute->is_string() || attribute->view().find(',') == std::string_view::npos) {
-    return run.path(item, *attribute, otherwise, found) && (case_sensitive ? (out = found, true) : run.fold_case(found, out));
+    return run.path(item, *attribute, otherwise, found) &&
+           (case_sensitive ? (out = found, true) : run.fold_case(found, out));
   }
   List* keys = run.make_list(0);
   for (std::string_view rest = attribute->view();;) {
     const size_t comma = rest.find(',');
     Value key;
     if (!run.path(item, string(rest.substr(0, comma)), otherwise, found)) return false;
-    if (!(case_sensitive ? (key = found, true) : run.fold_case(found, key)) || !run.push(keys, key)) return false;
+    if (!(case_sensitive ? (key = found, true) : run.fold_case(found, key)) || !run.push(keys, key))
+      return false;
     if (comma == rest.npos) return out = list_value(Type::list, keys), true;
     rest.remove_prefix(comma + 1);
   }
 }
 
-bool keyed(Call& c, const Value* attribute, const Value* otherwise, bool case_sensitive, Keyed*& out, uint32_t& n) {
+bool keyed(Call& c, const Value* attribute, const Value* otherwise, bool case_sensitive, Keyed*& out,
+           uint32_t& n) {
   Sequence items;
   if (!c.run.sequence(c.self, items)) return false;
   out = c.run.make<Keyed>(items.size);
@@ -72,7 +77,8 @@ bool keyed(Call& c, const Value* attribute, const Value* otherwise, bool case_se
 bool sort(Call& c) {
   Keyed* items = nullptr;
   uint32_t n = 0;
-  if (!keyed(c, c.at[2], nullptr, c.flag(1, false), items, n) || !c.run.sort(items, n, c.flag(0, false))) return false;
+  if (!keyed(c, c.at[2], nullptr, c.flag(1, false), items, n) || !c.run.sort(items, n, c.flag(0, false)))
+    return false;
   List* sorted = c.run.make_list(n);
   for (uint32_t i = 0; i < n; ++i)
     if (!c.run.push(sorted, items[i].value)) return false;
@@ -121,7 +127,8 @@ bool items(Call& c) {
   if (!c.self.is(Type::dict)) return false;
   for (uint32_t i = 0; i < c.self.dict->size; ++i) {
     Value both;
-    if (!c.run.spend(1) || !pair(c.run, c.self.dict->entries[i].key, c.self.dict->entries[i].value, both) || !c.run.push(pairs, both))
+    if (!c.run.spend(1) || !pair(c.run, c.self.dict->entries[i].key, c.self.dict->entries[i].value, both) ||
+        !c.run.push(pairs, both))
       return false;
   }
   return give_list(c, Type::iterator, pairs);
@@ -153,7 +160,8 @@ bool join(Call& c) {
   Builder out(c.run);
   for (uint32_t i = 0; i < parts.size; ++i) {
     Value part = parts.at(i);
-    if (c.at[1] && !c.at[1]->is(Type::none) && !c.run.path(parts.at(i), *c.at[1], nullptr, part)) return false;
+    if (c.at[1] && !c.at[1]->is(Type::none) && !c.run.path(parts.at(i), *c.at[1], nullptr, part))
+      return false;
     if (!c.run.spend(1) || (i && !out.add(separator)) || !c.run.print(part, out)) return false;
   }
   return c.give(out.value());
@@ -165,7 +173,8 @@ bool sum(Call& c) {
   if (!c.run.sequence(c.self, parts)) return false;
   for (uint32_t i = 0; i < parts.size; ++i) {
     Value part = parts.at(i), before = total;
-    if (c.at[0] && !c.at[0]->is(Type::none) && !c.run.path(parts.at(i), *c.at[0], nullptr, part)) return false;
+    if (c.at[0] && !c.at[0]->is(Type::none) && !c.run.path(parts.at(i), *c.at[0], nullptr, part))
+      return false;
     if (!c.run.binary(Op::add, before, part, total)) return false;
   }
   return c.give(total);
@@ -203,7 +212,9 @@ bool slice(Call& c) {
     for (int64_t i = 0; i < size; ++i)
       if (!c.run.push(part, all->items[at++])) return false;
     const bool fills = c.at[1] && !c.at[1]->is(Type::none) && all->size % n && k >= all->size % n;
-    if (!part || !c.run.spend(1) || (fills && !c.run.push(part, *c.at[1])) || !c.run.push(slices, list_value(Type::list, part))) return false;
+    if (!part || !c.run.spend(1) || (fills && !c.run.push(part, *c.at[1])) ||
+        !c.run.push(slices, list_value(Type::list, part)))
+      return false;
   }
   return give_list(c, Type::iterator, slices);
 }

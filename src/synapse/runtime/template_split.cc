@@ -18,12 +18,17 @@ bool split_space(Call& c, int64_t most, bool from_right, List* out) {
     if (most == 0) {
       cut = rest.size();
     } else if (from_right) {
-      while (cut < rest.size() && !is_space(decode_utf8(rest, rest.size() - cut - last_point_bytes(rest.substr(0, rest.size() - cut))).value))
+      while (
+          cut < rest.size() &&
+          !is_space(decode_utf8(rest, rest.size() - cut - last_point_bytes(rest.substr(0, rest.size() - cut)))
+                        .value))
         cut += last_point_bytes(rest.substr(0, rest.size() - cut));
     } else {
-      while (cut < rest.size() && !is_space(decode_utf8(rest, cut).value)) cut += decode_utf8(rest, cut).bytes;
+      while (cut < rest.size() && !is_space(decode_utf8(rest, cut).value))
+        cut += decode_utf8(rest, cut).bytes;
     }
-    if (!c.run.push(out, string(from_right ? rest.substr(rest.size() - cut) : rest.substr(0, cut)))) return false;
+    if (!c.run.push(out, string(from_right ? rest.substr(rest.size() - cut) : rest.substr(0, cut))))
+      return false;
     rest = from_right ? strip_right(rest.substr(0, rest.size() - cut)) : strip_left(rest.substr(cut));
     if (most == 0) break;
   }
@@ -52,7 +57,8 @@ bool split(Call& c) {
   if (!by_space && separator.empty()) return c.run.wrong("split at an empty text");
   List* out = c.run.make_list(0);
   if (!out || (by_space && !c.run.spend_points(c.self.size))) return false;
-  if (!(by_space ? split_space(c, most, kFromRight, out) : split_at(c, separator, most, kFromRight, out))) return false;
+  if (!(by_space ? split_space(c, most, kFromRight, out) : split_at(c, separator, most, kFromRight, out)))
+    return false;
   if (kFromRight) reverse(*out);
   return c.give(list_value(Type::list, out));
 }
@@ -64,7 +70,8 @@ bool splitlines(Call& c) {
   if (!out || !c.run.spend_points(text.size())) return false;
   for (size_t at = 0; at < text.size();) {
     size_t end = at;
-    while (end < text.size() && !is_line_end(decode_utf8(text, end).value)) end += decode_utf8(text, end).bytes;
+    while (end < text.size() && !is_line_end(decode_utf8(text, end).value))
+      end += decode_utf8(text, end).bytes;
     size_t next = end < text.size() ? end + decode_utf8(text, end).bytes : end;
     if (next < text.size() && text[end] == '\r' && text[next] == '\n') ++next;
     if (!c.run.push(out, string(text.substr(at, (keeps_ends ? next : end) - at)))) return false;
@@ -81,7 +88,8 @@ bool partition(Call& c) {
   size_t found = 0;
   if (!c.run.search(text, separator, kLast, found)) return false;
   std::string_view parts[3] = {kLast ? "" : text, "", kLast ? text : ""};
-  if (found != text.npos) parts[0] = text.substr(0, found), parts[1] = separator, parts[2] = text.substr(found + separator.size());
+  if (found != text.npos)
+    parts[0] = text.substr(0, found), parts[1] = separator, parts[2] = text.substr(found + separator.size());
   List* out = c.run.make_list(3);
   for (const std::string_view part : parts)
     if (!c.run.push(out, string(part))) return false;

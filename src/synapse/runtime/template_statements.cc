@@ -24,9 +24,11 @@ Result<Template*> TemplateParser::run() {
   auto* result = arena_.array<Template>(1);
   auto* program = arena_.array<Program>(1);
   if (!result || !program) return fail(Code::out_of_memory, "template: does not fit");
-  const uint32_t loop = symbol("loop"), caller = symbol("caller"), varargs = symbol("varargs"), kwargs = symbol("kwargs");
+  const uint32_t loop = symbol("loop"), caller = symbol("caller"), varargs = symbol("varargs"),
+                 kwargs = symbol("kwargs");
   const Node* root = block("");
-  if (!failed() && current().type != Tok::end) wrong("found ", token_name(current()), ", wanted text or a tag");
+  if (!failed() && current().type != Tok::end)
+    wrong("found ", token_name(current()), ", wanted text or a tag");
   if (failed()) return error_;
   *program = {root, symbols_.first(n_symbols_), loop, caller, varargs, kwargs};
   *result = Template();
@@ -74,7 +76,8 @@ bool TemplateParser::append(Node* list, Node* item) {
   const size_t n = list->items.size();
   if (n == 0 || (n & (n - 1)) == 0) {  // full: room for twice as many
     Node** grown = arena_.array<Node*>(n ? 2 * n : 1);
-    if (!grown) return error_ = fail(Code::out_of_memory, "template: line ", current().line, ": does not fit"), false;
+    if (!grown)
+      return error_ = fail(Code::out_of_memory, "template: line ", current().line, ": does not fit"), false;
     std::copy(list->items.begin(), list->items.end(), grown);
     list->items = Nodes(grown, n);
   }
@@ -113,12 +116,14 @@ jinja::Node* TemplateParser::block(std::string_view ends) {
       if (current().type != Tok::name) return wanted("a statement"), nullptr;
       const size_t found = ends.find(current().text);
       const size_t after = found + current().text.size();
-      if (found != ends.npos && (found == 0 || ends[found - 1] == ' ') && (after == ends.size() || ends[after] == ' '))
+      if (found != ends.npos && (found == 0 || ends[found - 1] == ' ') &&
+          (after == ends.size() || ends[after] == ' '))
         return list;
       append(list, statement());
     }
   }
-  if (!ends.empty() && !failed()) wrong("the template ends, wanted {% ", ends.substr(ends.rfind(' ') + 1), " %}");
+  if (!ends.empty() && !failed())
+    wrong("the template ends, wanted {% ", ends.substr(ends.rfind(' ') + 1), " %}");
   return failed() ? nullptr : list;
 }
 

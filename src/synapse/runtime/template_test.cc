@@ -29,7 +29,7 @@ TEST(templates, errors_name_the_line_and_what_was_found) {
 }
 
 TEST(templates, lines_of_errors_after_calls_are_the_callers) {
-  EXPECT_EQ(error_of("{% macro m() %}\n\nx\n{% endmacro %}\n{{ m() + 1 }}"), "template: line 5: + between values of types str and int");
+  EXPECT_EQ(error_of("{% macro m() %}\n\nx\n{% endmacro %}\n{{ m().x.y }}"), "template: line 5: 'x' is undefined");
 }
 
 TEST(templates, the_context_wins_over_functions) { EXPECT_EQ(render("{{ range }}", R"({"range": 3})").text, "3"); }

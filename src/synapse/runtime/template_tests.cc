@@ -26,8 +26,8 @@ bool is_exactly(Call& c) {
 
 bool is_sequence(Call& c) {
   const Type t = c.self.type;
-  return c.give(boolean(t == Type::string || t == Type::list || t == Type::tuple || t == Type::range || t == Type::dict ||
-                        t == Type::undefined));
+  return c.give(boolean(t == Type::string || t == Type::list || t == Type::tuple || t == Type::range ||
+                        t == Type::dict || t == Type::undefined));
 }
 
 bool is_iterable(Call& c) { return c.give(boolean(c.run.is_iterable(c.self))); }

@@ -1,5 +1,5 @@
-// Text as Python's str sees it: code points, Unicode white space, letter case. Bytes that are not UTF-8 count as one
-// code point each and pass through.
+// Text as Python's str sees it: code points, Unicode white space, letter case. Bytes that are not UTF-8 count
+// as one code point each and pass through.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -58,7 +58,9 @@ Value Sequence::at(uint32_t i) const {
   return of.is_list() ? of.list->items[i] : of.dict->entries[i].key;
 }
 
-uint32_t nesting(const Value& v) { return v.is_list() ? v.list->nesting : v.is(Type::dict) ? v.dict->nesting : 0; }
+uint32_t nesting(const Value& v) {
+  return v.is_list() ? v.list->nesting : v.is(Type::dict) ? v.dict->nesting : 0;
+}
 
 bool truth(const Value& v) {
   switch (v.type) {
@@ -119,8 +121,9 @@ bool equal(const Value& a, const Value& b, int64_t& budget) {
     case Type::view: return a.list == b.list || equal_lists(*a.list, *b.list, budget);
     case Type::dict: return a.dict == b.dict || equal_dicts(*a.dict, *b.dict, budget);
     case Type::range:
-      return a.range->size == b.range->size && (a.range->size == 0 || (a.range->start == b.range->start &&
-                                                                       (a.range->size == 1 || a.range->step == b.range->step)));
+      return a.range->size == b.range->size &&
+             (a.range->size == 0 ||
+              (a.range->start == b.range->start && (a.range->size == 1 || a.range->step == b.range->step)));
     case Type::method: return a.method->row == b.method->row && a.method->self.list == b.method->self.list;
     default: return a.list == b.list;  // the same thing
   }

@@ -1,5 +1,5 @@
-// The values that a chat template computes with: Python's, in 16 bytes. Texts and containers lie in the arena of one
-// rendering.
+// The values that a chat template computes with: Python's, in 16 bytes. Texts and containers lie in the arena
+// of one rendering.
 #pragma once
 #include <cstdint>
 #include <string_view>
@@ -127,8 +127,8 @@ uint32_t nesting(const Value& v);  // 0 for what is no list, tuple or dict
 bool truth(const Value& v);
 // As Python names it in messages: "str", "dict".
 std::string_view type_name(const Value& v);
-// Python's ==; numbers by value, containers by their elements. `budget` counts down what was compared and bounds it:
-// when it falls below 0 the answer means nothing.
+// Python's ==; numbers by value, containers by their elements. `budget` counts down what was compared and
+// bounds it: when it falls below 0 the answer means nothing.
 bool equal(const Value& a, const Value& b, int64_t& budget);
 
 }  // namespace synapse::jinja
