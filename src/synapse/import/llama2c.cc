@@ -16,8 +16,9 @@ struct Field {
   std::string_view name;
   int32_t most;
 };
-constexpr Field kFields[] = {{"dim", 1 << 20},        {"hidden_dim", 1 << 22}, {"n_layers", kMaxLayers},
-                             {"n_heads", 1 << 14},    {"n_kv_heads", 1 << 14}, {"vocab_size", Vocabulary::kMaxTokens},
+constexpr Field kFields[] = {{"dim", 1 << 20},         {"hidden_dim", 1 << 22},
+                             {"n_layers", kMaxLayers}, {"n_heads", 1 << 14},
+                             {"n_kv_heads", 1 << 14},  {"vocab_size", Vocabulary::kMaxTokens},
                              {"seq_len", 1 << 28}};
 enum { kDim, kHidden, kLayers, kHeads, kKvHeads, kVocab, kSeqLen, kNFields };
 
@@ -50,7 +51,8 @@ Result<Header> read_header(std::span<const uint8_t> file) {
     if (file.size() < kHeaderBytes) return wrong(file.size(), " bytes, the header has ", kHeaderBytes);
     h.version = load<int32_t>(file, 4), h.bytes = kHeaderBytes, at = 8;
     if (h.version == 2) {
-      return fail(Code::unsupported, "llama2.c checkpoint: version 2 (int8, groups of ", load<int32_t>(file, 37),
+      return fail(Code::unsupported, "llama2.c checkpoint: version 2 (int8, groups of ",
+                  load<int32_t>(file, 37),
                   " with float32 scales) is not read; wanted version 0 or 1, float32");
     }
     if (h.version != 1) return wrong("version ", h.version, ", wanted 0 or 1");
@@ -78,14 +80,16 @@ Result<Header> read_header(std::span<const uint8_t> file) {
 struct Kind {
   std::string_view name;  // after "blk.{i}." when per_layer
   bool per_layer;
-  int32_t rows, cols;     // no rows: a vector
+  int32_t rows, cols;  // no rows: a vector
   size_t floats() const { return size_t(rows ? rows : 1) * size_t(cols); }
 };
 
 enum { kEmbedding, kAttnNorm, kQ, kK, kV, kO, kFfnNorm, kGate, kDown, kUp, kNorm, kSkipped, kHead, kNKinds };
 using Order = std::array<uint8_t, kNKinds>;
-constexpr Order kOrder0 = {kEmbedding, kAttnNorm, kQ, kK, kV, kO, kFfnNorm, kGate, kDown, kUp, kNorm, kSkipped, kHead};
-constexpr Order kOrder1 = {kAttnNorm, kFfnNorm, kNorm, kEmbedding, kQ, kK, kV, kO, kGate, kDown, kUp, kHead, kSkipped};
+constexpr Order kOrder0 = {kEmbedding, kAttnNorm, kQ,  kK,    kV,       kO,   kFfnNorm,
+                           kGate,      kDown,     kUp, kNorm, kSkipped, kHead};
+constexpr Order kOrder1 = {kAttnNorm, kFfnNorm, kNorm, kEmbedding, kQ,    kK,      kV,
+                           kO,        kGate,    kDown, kUp,        kHead, kSkipped};
 
 std::array<Kind, kNKinds> kinds_of(const Header& h) {
   const int32_t dim = h.n[kDim], hidden = h.n[kHidden], vocab = h.n[kVocab], kv = h.kv_dim();
@@ -152,8 +156,8 @@ Result<Checkpoint> read_llama2c(std::span<const uint8_t> file, std::string_view 
     n_tensors += kind.floats() && !kind.name.empty() ? copies : 0;
   }
   if (file.size() - h.bytes != floats * sizeof(float)) {
-    return wrong(file.size(), " bytes, the header (dim ", h.n[kDim], ", ", n_layers, " layers, vocabulary ", h.n[kVocab],
-                 ") wants ", h.bytes + floats * sizeof(float));
+    return wrong(file.size(), " bytes, the header (dim ", h.n[kDim], ", ", n_layers, " layers, vocabulary ",
+                 h.n[kVocab], ") wants ", h.bytes + floats * sizeof(float));
   }
 
   SYN_TRY(tensors, arena.zeroed<NamedTensor>(n_tensors, "tensor table"));
@@ -170,7 +174,8 @@ Result<Checkpoint> read_llama2c(std::span<const uint8_t> file, std::string_view 
         SYN_TRY(full, layer_name(i, kind.name, arena));
         t.name = full;
       }
-      t.tensor = kind.rows ? make_tensor(at, DType::f32, {kind.rows, kind.cols}) : make_tensor(at, DType::f32, {kind.cols});
+      t.tensor = kind.rows ? make_tensor(at, DType::f32, {kind.rows, kind.cols})
+                           : make_tensor(at, DType::f32, {kind.cols});
     }
   }
   Checkpoint checkpoint;

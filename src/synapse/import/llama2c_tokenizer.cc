@@ -22,7 +22,8 @@ int32_t load_int(std::span<const uint8_t> file, size_t at) {
   return value;
 }
 
-// As SentencePiece has the token: spaces as U+2581, and BOS and EOS without the line breaks they are printed with.
+// As SentencePiece has the token: spaces as U+2581, and BOS and EOS without the line breaks they are printed
+// with.
 Result<std::string_view> stored_text(std::string_view text, int32_t id, Arena& arena) {
   if (id == kBos || id == kEos) {
     while (text.starts_with('\n')) text.remove_prefix(1);
@@ -47,7 +48,8 @@ size_t llama2c_tokenizer_arena_bytes(std::span<const uint8_t> file) {
   return kSpace.size() * file.size() + (file.size() / kMinTokenBytes + 1) * kTables + 1024;
 }
 
-Result<TokenizerSpec> read_llama2c_tokenizer(std::span<const uint8_t> file, int32_t vocab_size, Arena& arena) {
+Result<TokenizerSpec> read_llama2c_tokenizer(std::span<const uint8_t> file, int32_t vocab_size,
+                                             Arena& arena) {
   SYN_CHECK(vocab_size > 0);
   const auto n = size_t(vocab_size);
   size_t at = sizeof(int32_t);  // the longest length tells nothing
@@ -59,12 +61,14 @@ Result<TokenizerSpec> read_llama2c_tokenizer(std::span<const uint8_t> file, int3
   for (size_t i = 0; i < n; ++i) {
     if (file.size() - at < kMinTokenBytes) return wrong("ends at token ", i, ", the model has ", n);
     std::memcpy(&scores[i], file.data() + at, sizeof(float));
-    if (!(scores[i] >= -1e30f && scores[i] <= 1e30f)) return wrong("the score of token ", i, " is ", double(scores[i]));
+    if (!(scores[i] >= -1e30f && scores[i] <= 1e30f))
+      return wrong("the score of token ", i, " is ", double(scores[i]));
     const int32_t bytes = load_int(file, at + sizeof(float));
     at += kMinTokenBytes;
     if (bytes < 0 || size_t(bytes) > file.size() - at)
       return wrong("token ", i, ": ", bytes, " bytes, the file has ", file.size() - at, " more");
-    SYN_TRY(text, stored_text({reinterpret_cast<const char*>(file.data()) + at, size_t(bytes)}, int32_t(i), arena));
+    SYN_TRY(text,
+            stored_text({reinterpret_cast<const char*>(file.data()) + at, size_t(bytes)}, int32_t(i), arena));
     tokens[i] = text;
     types[i] = byte_token_value(text) >= 0 ? TokenType::byte : TokenType::normal;
     at += size_t(bytes);
