@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "synapse/import/hf_folder.h"
+#include "synapse/import/llama2c.h"
 #include "synapse/import/tokenizer_json.h"
 #include "synapse/io/gguf.h"
 
@@ -125,13 +126,33 @@ Result<std::unique_ptr<Source>> Source::open(const std::string& name, Faults& fa
   if (fs::is_directory(source->path_, absent)) {
     SYN_RETURN_IF_ERROR(source->open_folder(source->path_, faults));
   } else {
-    SYN_RETURN_IF_ERROR(source->open_gguf(source->path_));
+    SYN_RETURN_IF_ERROR(source->open_file(source->path_));
   }
   return source;
 }
 
-Status Source::open_gguf(const fs::path& file) {
-  SYN_TRY(first, platform::MappedFile::open(file.c_str()));
+Status Source::open_file(const fs::path& file) {
+  SYN_TRY(mapped, platform::MappedFile::open(file.c_str()));
+  const bool is_llama2c = has_llama2c_magic(mapped.bytes()) || (file.extension() == ".bin" && !has_gguf_magic(mapped.bytes()));
+  return is_llama2c ? open_llama2c(file, std::move(mapped)) : open_gguf(file, std::move(mapped));
+}
+
+Status Source::open_llama2c(const fs::path& file, platform::MappedFile mapped) {
+  form_ = Form::llama2c;
+  name_ = file.stem().string();
+  SYN_TRY(tables, Region::make(kLlama2cArenaBytes));
+  tables_ = std::move(tables);
+  const Result<Checkpoint> checkpoint = read_llama2c(mapped.bytes(), name_, tables_.arena());
+  if (!checkpoint.ok()) return about(file, checkpoint.status());
+  checkpoint_ = *checkpoint;
+  n_files_ = 1;
+  file_bytes_ = mapped.bytes().size();
+  files_.push_back(std::move(mapped));
+  return {};
+}
+
+Status Source::open_gguf(const fs::path& file, platform::MappedFile first) {
+  form_ = Form::gguf;
   const std::optional<std::string> prefix = split_prefix(file.stem().string());
   const Result<int32_t> split_count = gguf_split_count(first.bytes());
   if (!split_count.ok()) return about(file, split_count.status());
@@ -184,7 +205,7 @@ Status Source::open_folder(const fs::path& folder, Faults& faults) {
   const std::vector<fs::path> files = gguf_files(folder);
   if (files.size() == 1) {
     path_ = files[0];
-    return open_gguf(path_);
+    return open_file(path_);
   }
   if (files.empty()) {
     return fail(Code::not_found, folder.c_str(), ": no config.json, tokenizer.json or GGUF file in this folder");
@@ -200,14 +221,46 @@ const Result<TokenizerSpec>& Source::tokenizer() {
 }
 
 Result<TokenizerSpec> Source::read_tokenizer() {
-  if (!tables_.bytes().empty()) {
-    // A table entry of a token is no larger than a few times the bytes it has in the file.
-    size_t bytes = kTokenizerTablesFloor;
-    for (const MetaEntry& entry : checkpoint_.metadata) bytes += 16 * entry.value.bytes.size();
-    SYN_TRY(region, Region::make(bytes));
-    tokenizer_region_ = std::move(region);
-    return tokenizer_spec(checkpoint_, tokenizer_region_.arena());
+  switch (form_) {
+    case Form::gguf:
+      return read_gguf_tokenizer();
+    case Form::llama2c:
+      return read_llama2c_tokenizer();
+    case Form::folder:
+      break;
   }
+  return read_folder_tokenizer();
+}
+
+Result<TokenizerSpec> Source::read_gguf_tokenizer() {
+  // A table entry of a token is no larger than a few times the bytes it has in the file.
+  size_t bytes = kTokenizerTablesFloor;
+  for (const MetaEntry& entry : checkpoint_.metadata) bytes += 16 * entry.value.bytes.size();
+  SYN_TRY(region, Region::make(bytes));
+  tokenizer_region_ = std::move(region);
+  return tokenizer_spec(checkpoint_, tokenizer_region_.arena());
+}
+
+// tok512.bin beside a checkpoint with 512 tokens, or tokenizer.bin.
+Result<TokenizerSpec> Source::read_llama2c_tokenizer() {
+  SYN_TRY(vocab_size, checkpoint_.require_int("{arch}.vocab_size"));
+  const std::string sized = "tok" + std::to_string(vocab_size) + ".bin";
+  for (const std::string& name : {sized, std::string("tokenizer.bin")}) {
+    const fs::path file = path_.parent_path() / name;
+    std::error_code absent;
+    if (!fs::exists(file, absent)) continue;
+    SYN_TRY(mapped, platform::MappedFile::open(file.c_str()));
+    SYN_TRY(region, Region::make(llama2c_tokenizer_arena_bytes(mapped.bytes())));
+    tokenizer_region_ = std::move(region);
+    const auto spec = synapse::read_llama2c_tokenizer(mapped.bytes(), int32_t(vocab_size), tokenizer_region_.arena());
+    if (!spec.ok()) return about(file, spec.status());
+    files_.push_back(std::move(mapped));
+    return spec;
+  }
+  return fail(Code::not_found, path_.c_str(), ": no tokenizer; wanted ", sized, " or tokenizer.bin beside it");
+}
+
+Result<TokenizerSpec> Source::read_folder_tokenizer() {
   const fs::path json = path_ / "tokenizer.json";
   std::error_code absent;
   if (!fs::exists(json, absent)) return TokenizerSpec{};

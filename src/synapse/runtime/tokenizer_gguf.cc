@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "synapse/runtime/tokenizer.h"
+#include "synapse/runtime/tokenizer_rules.h"
 #include "synapse/runtime/vocabulary.h"
 
 namespace synapse {
@@ -262,6 +263,7 @@ Result<TokenizerSpec> tokenizer_spec(const Checkpoint& checkpoint, Arena& arena)
   } else {
     SYN_RETURN_IF_ERROR(read_scores(checkpoint, spec, arena));
     if (spec.scores.empty()) return fail(Code::corrupt, "tokenizer.ggml.scores: none, wanted those of a llama tokenizer");
+    if (read_flag(checkpoint, kByMergesKey, false)) SYN_RETURN_IF_ERROR(read_merges(checkpoint, spec, arena));
     spec.byte_fallback = true;
     spec.fuse_unk = true;
   }
@@ -270,6 +272,7 @@ Result<TokenizerSpec> tokenizer_spec(const Checkpoint& checkpoint, Arena& arena)
   spec.strip_space_prefix = spec.add_space_prefix;
   spec.space_prefix_every_segment = true;
   SYN_RETURN_IF_ERROR(read_ids(checkpoint, spec, add_bos, arena));
+  SYN_RETURN_IF_ERROR(read_tokenizer_rules(checkpoint, spec, arena));
   return spec;
 }
 
