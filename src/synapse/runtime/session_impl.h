@@ -18,7 +18,9 @@ struct Session::Impl {
   int32_t logits_of = -1;           // -1: of no position
   const bool* cancel = nullptr;
 
+  bool cancelled() const { return cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED); }
   Status read(const LogitSink* every);
+  Status copy_pages(const Impl& from);
   Status read_or_restore(int32_t n_ids_before, int32_t n_cached_before, const LogitSink* every);
 };
 
