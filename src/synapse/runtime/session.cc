@@ -98,7 +98,7 @@ Status Session::Impl::read(const LogitSink* every) {
     const Tensor tokens = cx.make(DType::i32, {n});
     device.write(tokens, ids.data() + n_cached);
     const Tensor x = model.forward(cx, tokens, batch, cancel);
-    if (x.empty()) return fail(Code::cancelled, "cancelled at position ", n_cached);
+    if (x.empty() || cancelled()) return fail(Code::cancelled, "cancelled at position ", n_cached);
 
     const bool last_chunk = n_cached + n == n_ids;
     for (int32_t row = every ? 0 : n - 1; row < n && (every || last_chunk);) {
@@ -107,6 +107,7 @@ Status Session::Impl::read(const LogitSink* every) {
       auto* first = static_cast<uint8_t*>(x.data) + size_t(row) * x.row_bytes();
       const Tensor y = model.head(cx, make_tensor(first, DType::f32, {rows, dim}));
       device.wait();
+      if (cancelled()) return fail(Code::cancelled, "cancelled at position ", n_cached);
       for (int32_t i = 0; i < rows; ++i, ++row) {
         const Tensor one = make_tensor(static_cast<float*>(y.data) + size_t(i) * size_t(V), DType::f32, {V});
         device.read(logits.data(), one);
@@ -185,19 +186,46 @@ Status Session::truncate(int32_t n) {
   return {};
 }
 
+// Drops what this stream holds and fills pages of its own pool with those of `from`.
+Status Session::Impl::copy_pages(const Impl& from) {
+  state->truncate(0);
+  if (Status status = state->reserve(0, from.n_cached); !status.ok()) {
+    state->truncate(0);
+    return status;
+  }
+  const KvTable &source = from.state->kv(), &target = state->kv();
+  const int32_t n_pages = (from.n_cached + kPageRows - 1) / kPageRows;
+  for (int32_t slot = 0; slot < state->layout().n_kv_slots; ++slot)
+    for (int32_t page = 0; page < n_pages; ++page) {
+      const KvPage& a = *source.pages[size_t(slot) * size_t(source.max_pages) + size_t(page)];
+      const KvPage& b = *target.pages[size_t(slot) * size_t(target.max_pages) + size_t(page)];
+      const Tensor pairs[][2] = {{from.pool.k_tensor(a), pool.k_tensor(b)}, {from.pool.v_tensor(a), pool.v_tensor(b)}};
+      for (const auto& [t, copy] : pairs) {
+        work.rewind(0);
+        uint8_t* bytes = work.array<uint8_t>(t.bytes());
+        if (!bytes) return fail(Code::out_of_memory, "clone: a page of ", t.bytes(), " bytes does not fit the work space");
+        from.device.read(bytes, t);
+        device.write(copy, bytes);
+      }
+    }
+  return {};
+}
+
 Status Session::clone_to(Session& other) const {
   const Impl& from = *impl_;
   Impl& to = *other.impl_;
   if (&from == &to) return fail(Code::invalid, "clone: a session onto itself");
-  if (&from.model != &to.model || &from.pool != &to.pool)
-    return fail(Code::invalid, "clone: the sessions differ in model or page pool");
+  if (&from.model != &to.model || from.pool.k_dtype() != to.pool.k_dtype() || from.pool.v_dtype() != to.pool.v_dtype())
+    return fail(Code::invalid, "clone: the sessions differ in model or cache type");
   if (from.n_ids > to.options.max_seq_len)
     return fail(Code::invalid, "clone: ", from.n_ids, " tokens, the other context holds ", to.options.max_seq_len);
+  to.n_ids = to.n_cached = 0, to.logits_of = -1;
+  if (&from.pool == &to.pool) to.state->share(*from.state, from.n_cached);
+  else SYN_RETURN_IF_ERROR(to.copy_pages(from));
   std::copy_n(from.ids.begin(), from.n_ids, to.ids.begin());
   std::copy_n(from.sampled.begin(), from.n_ids, to.sampled.begin());
   std::copy(from.logits.begin(), from.logits.end(), to.logits.begin());
   to.n_ids = from.n_ids, to.n_cached = from.n_cached, to.logits_of = from.logits_of;
-  to.state->share(*from.state, from.n_cached);
   return {};
 }
 

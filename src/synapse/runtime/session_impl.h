@@ -20,7 +20,9 @@ struct Session::Impl {
   const bool* cancel = nullptr;
 
   SamplerState last_sampled() const { return n_ids ? sampled[size_t(n_ids) - 1] : SamplerState{}; }
+  bool cancelled() const { return cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED); }
   Status read(const LogitSink* every);
+  Status copy_pages(const Impl& from);
   Status read_or_restore(int32_t n_ids_before, int32_t n_cached_before, const LogitSink* every);
 };
 
