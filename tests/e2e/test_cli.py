@@ -387,7 +387,11 @@ class Usage(Case):
                 self.assertIn("synapse", text)
 
     def test_version(self):
-        self.assertRegex(self.data_of(synapse("--version")), r"^synapse \d+\.\d+\.\d+\n$")
+        self.assertRegex(self.data_of(synapse("--version")), r"^synapse \d+\.\d+\.\d+\ncommit    \S+\n")
+        about = self.json_of(synapse("--version", "--json"))
+        self.assertEqual(list(about), ["version", "commit", "compiler", "target", "kernels"])
+        self.assertRegex(about["version"], r"^\d+\.\d+\.\d+$")
+        self.assertIn("scalar", about["kernels"])
 
     def test_doctor(self):
         found = self.json_of(synapse("doctor", "--json"))
