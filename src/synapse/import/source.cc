@@ -5,7 +5,7 @@
 #include "synapse/import/hf_folder.h"
 #include "synapse/import/llama2c.h"
 #include "synapse/import/names.h"
-#include "synapse/import/tokenizer_json.h"
+#include "synapse/import/tokenizer_files.h"
 #include "synapse/io/gguf.h"
 
 namespace synapse {
@@ -112,10 +112,10 @@ Status Source::open_folder(const fs::path& folder, Faults& faults) {
     }
     return {};
   }
-  if (fs::exists(folder / "tokenizer.json", absent)) {
-    checkpoint_.format = "tokenizer.json";
+  if (const std::string_view name = tokenizer_file_of(folder); !name.empty()) {
+    checkpoint_.format = name;
     n_files_ = 1;
-    file_bytes_ = fs::file_size(folder / "tokenizer.json", absent);
+    file_bytes_ = fs::file_size(folder / name, absent);
     return {};
   }
   const std::vector<fs::path> files = gguf_files(folder);
@@ -124,8 +124,7 @@ Status Source::open_folder(const fs::path& folder, Faults& faults) {
     return open_file(path_);
   }
   if (files.empty()) {
-    return fail(Code::not_found, folder.c_str(),
-                ": no config.json, tokenizer.json or GGUF file in this folder");
+    return fail(Code::not_found, folder.c_str(), ": no config.json, tokenizer or GGUF file in this folder");
   }
   std::vector<std::string> names;
   for (const fs::path& file : files) names.push_back(file.filename().string());
@@ -146,7 +145,7 @@ Result<TokenizerSpec> Source::read_tokenizer() {
     case Form::folder:
       break;
   }
-  return read_folder_tokenizer();
+  return read_folder_tokenizer(path_, tokenizer_region_, files_);
 }
 
 Result<TokenizerSpec> Source::read_gguf_tokenizer() {
@@ -177,30 +176,6 @@ Result<TokenizerSpec> Source::read_llama2c_tokenizer() {
   }
   return fail(Code::not_found, path_.c_str(), ": no tokenizer; wanted ", sized,
               " or tokenizer.bin beside it");
-}
-
-Result<TokenizerSpec> Source::read_folder_tokenizer() {
-  const fs::path json = path_ / "tokenizer.json";
-  std::error_code absent;
-  if (!fs::exists(json, absent)) return TokenizerSpec{};
-  SYN_TRY(text, platform::MappedFile::open(json.c_str()));
-  const fs::path config = path_ / "tokenizer_config.json";
-  platform::MappedFile more;
-  if (fs::exists(config, absent)) {
-    SYN_TRY(mapped, platform::MappedFile::open(config.c_str()));
-    more = std::move(mapped);
-  }
-  SYN_TRY(region, Region::make(kTokenizerTablesFloor + tokenizer_json_arena_bytes(text.bytes()) +
-                               tokenizer_json_arena_bytes(more.bytes())));
-  tokenizer_region_ = std::move(region);
-  Arena& arena = tokenizer_region_.arena();
-  SYN_TRY(spec, read_tokenizer_json(text.bytes(), arena));
-  files_.push_back(std::move(text));
-  if (!more.bytes().empty()) {
-    SYN_RETURN_IF_ERROR(apply_tokenizer_config(more.bytes(), spec, arena));
-    files_.push_back(std::move(more));
-  }
-  return spec;
 }
 
 void Source::drop_tokenizer() {

@@ -51,7 +51,6 @@ class Source {
   Result<TokenizerSpec> read_tokenizer();
   Result<TokenizerSpec> read_gguf_tokenizer();
   Result<TokenizerSpec> read_llama2c_tokenizer();
-  Result<TokenizerSpec> read_folder_tokenizer();
 
   Form form_ = Form::folder;
   std::filesystem::path path_;
