@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
       "\n`synapse VERB --help` explains a verb. Every flag has a twin in the environment (--ctx-size: SYNAPSE_CTX_SIZE);\n"
       "the flag wins. Exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted.");
   Action action;
-  for (auto add : {add_run, add_show, add_tokenize, add_detokenize, add_logits, add_synth, add_convert, add_doctor}) add(app, action);
+  for (auto add : {add_run, add_list, add_show, add_tokenize, add_detokenize, add_logits, add_synth, add_convert, add_doctor}) add(app, action);
 
   try {
     std::vector<std::string> words = with_long_names(argc, argv);

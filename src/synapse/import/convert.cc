@@ -229,7 +229,7 @@ ModelName ModelName::of(std::string_view text, uint64_t n_parameters) {
     separates ? end_part() : part.push_back(c);
   }
   end_part();
-  while (name.base.starts_with('.')) name.base.erase(0, 1);
+  name.base.erase(0, name.base.find_first_not_of(".-"));
   if (name.base.empty()) name.base = "model";
   if (name.size.empty()) name.size = size_label(n_parameters);
   return name;
