@@ -35,20 +35,22 @@ Result<const void*> compile(std::string_view regex, Arena& arena) {
   return static_cast<const void*>(compiled);
 }
 
+// On the heap: what a compiled pattern would take its memory from is its arena, which may be gone.
 struct Search {
-  pcre2_match_context* context = pcre2_match_context_create(nullptr);
-  pcre2_match_data* data;
-  explicit Search(const pcre2_code* code) : data(pcre2_match_data_create_from_pattern(code, nullptr)) {}
+  pcre2_general_context* general = pcre2_general_context_create(nullptr, nullptr, nullptr);
+  pcre2_match_context* context = pcre2_match_context_create(general);
+  pcre2_match_data* data = pcre2_match_data_create(1, general);
   ~Search() {
     pcre2_match_data_free(data);
     pcre2_match_context_free(context);
+    pcre2_general_context_free(general);
   }
 };
 
 Result<PatternEngine::Match> find(const void* compiled, std::string_view text, size_t from) {
   const auto* code = static_cast<const pcre2_code*>(compiled);
-  const Search search(code);
-  if (!search.context || !search.data) return fail(Code::out_of_memory, "tokenizer: no room to match a pattern");
+  const Search search;
+  if (!search.general || !search.context || !search.data) return fail(Code::out_of_memory, "tokenizer: no room to match a pattern");
   pcre2_set_match_limit(search.context, kMatchLimit);
   pcre2_set_heap_limit(search.context, kHeapLimitKib);
   const int n = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, PCRE2_NOTEMPTY, search.data,
