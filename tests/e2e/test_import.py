@@ -109,7 +109,7 @@ class Convert(Import):
                   "general.base_model.0.repo_url": "https://huggingface.co/org/Base-1B", "general.languages": ["en"],
                   "general.sampling.temp": 0.5, "general.sampling.top_k": 20, "tokenizer.chat_template": "{{ messages }}",
                   "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "gpt-2", "tokenizer.ggml.eos_token_id": 257,
-                  "tokenizer.ggml.eot_token_id": 258, "synapse.tokenizer.nfc": True, "general.quantization_version": 2}
+                  "tokenizer.ggml.eot_token_id": 258, "synapse.tokenizer.normalizers": ["nfc", "", ""], "general.quantization_version": 2}
         for key, value in wanted.items():
             self.assertEqual(shown["metadata"].get(key), value, key)
         self.assertEqual(shown["metadata"]["tokenizer.ggml.tokens"]["count"], 260)

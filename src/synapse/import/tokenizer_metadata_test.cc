@@ -79,9 +79,8 @@ TEST(tokenizer_metadata, wrong_rules_are_named) {
     return std::string(tokenizer_spec(to.metadata.checkpoint(), arena).status().message());
   };
   const int32_t ids[] = {1, 9};
-  EXPECT_EQ(error("synapse.tokenizer.nfc", meta_u32(1)), "synapse.tokenizer.nfc: wanted true or false");
-  EXPECT_EQ(error("synapse.tokenizer.split", meta_text("x")),
-            "synapse.tokenizer.split: wanted none or metaspace");
+  EXPECT_EQ(error("synapse.tokenizer.fuse_unk", meta_u32(1)), "synapse.tokenizer.fuse_unk: wanted true or false");
+  EXPECT_EQ(error("synapse.tokenizer.pre", meta_text("x")), "synapse.tokenizer.pre: wanted an array of strings");
   EXPECT_EQ(error("synapse.tokenizer.prefix", meta_array(ids)),
             "synapse.tokenizer.prefix: entry 1 is 9, wanted 0 to 8");
   EXPECT_EQ(error("synapse.tokenizer.prefix", meta_bool(true)),

@@ -11,6 +11,8 @@ struct Vectors {
   const char* strings;     // .inp and .out
 };
 
+bool lower_cases(std::string_view vocabulary) { return vocabulary.find("bert") != vocabulary.npos; }
+
 class published_gguf : public ::testing::TestWithParam<Vectors> {};
 
 TEST_P(published_gguf, gives_the_ids_of_llama_cpp) {
@@ -32,7 +34,7 @@ TEST_P(published_gguf, gives_the_ids_of_llama_cpp) {
     std::istringstream numbers(line);
     const Ids wanted{std::istream_iterator<int32_t>(numbers), {}};
     EXPECT_EQ(t->encode_plain(text), wanted) << n << ": " << text;
-    EXPECT_EQ(t->decode(t->encode_plain(text)), text);
+    if (!lower_cases(GetParam().vocabulary)) { EXPECT_EQ(t->decode(t->encode_plain(text)), text); }
   }
   EXPECT_EQ(n, 46);
 }
@@ -41,17 +43,12 @@ constexpr Vectors kVectors[] = {
     {"tokenizers/ggml-vocab-gpt-2.gguf", "tokenizers/ggml-vocab-gpt-2.gguf"},
     {"tokenizers/ggml-vocab-mpt.gguf", "tokenizers/ggml-vocab-mpt.gguf"},
     {"tokenizers/ggml-vocab-llama-spm.gguf", "tokenizers/ggml-vocab-llama-spm.gguf"},
+    {"tokenizers/ggml-vocab-bert-bge.gguf", "tokenizers/ggml-vocab-bert-bge.gguf"},
     {"tokenizers/ggml-vocab-phi-3.gguf", "tokenizers/ggml-vocab-phi-3.gguf"},
     {"tokenizers-rebuilt/vocab-llama3.gguf", "tokenizers/ggml-vocab-llama-bpe.gguf"},
     {"tokenizers-rebuilt/vocab-qwen2.5.gguf", "tokenizers/ggml-vocab-qwen2.gguf"},
 };
 INSTANTIATE_TEST_SUITE_P(vocabularies, published_gguf, ::testing::ValuesIn(kVectors));
-
-TEST(published_gguf, a_kind_we_do_not_have_is_named) {
-  const std::string file = read_file(test_data("tokenizers/ggml-vocab-bert-bge.gguf"));
-  if (file.empty()) GTEST_SKIP() << "no " << test_data("tokenizers/ggml-vocab-bert-bge.gguf");
-  EXPECT_EQ(gguf_tokenizer(as_bytes(file))->error, "tokenizer.ggml.model: bert, wanted gpt2, llama or none");
-}
 
 }  // namespace
 }  // namespace synapse
