@@ -11,6 +11,7 @@
 #include "synapse/import/out_file.h"
 #include "synapse/import/tokenizer_metadata.h"
 #include "synapse/io/gguf_write.h"
+#include "synapse/runtime/tokenizer_rules.h"
 
 namespace synapse {
 namespace {
@@ -105,6 +106,10 @@ class Converter {
     if (!spec.ok()) return spec.status();
     const Tensor* embedding = from.tensor("token_embd.weight");
     SYN_RETURN_IF_ERROR(put_tokenizer(*spec, embedding ? embedding->rows() : 0, metadata_));
+    if (metadata_.find(kPreKey) && spec->kind == TokenizerKind::byte_bpe)
+      out_.notes.push_back(
+          "tokenizer.ggml.pre: has no name for how text is split here; other programs will split it as "
+          "GPT-2");
     if (const std::vector<int32_t> ends = source_.end_ids(); !ends.empty())
       metadata_.put("synapse.generation.end_ids", meta_array(ends));
     return {};

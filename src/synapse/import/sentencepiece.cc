@@ -1,5 +1,7 @@
 #include "synapse/import/sentencepiece.h"
 
+#include <algorithm>
+
 #include "synapse/import/protobuf.h"
 #include "synapse/runtime/vocabulary.h"
 
@@ -29,6 +31,10 @@ enum ModelType { kUnigram = 1, kBpe = 2, kWord = 3, kChar = 4 };
 
 using Wire = ProtoReader::Wire;
 
+// remove_extra_whitespaces: none at the ends, one between words.
+constexpr Normalizer kNoExtraSpaces[] = {
+    {NormalStep::strip_left, " ", ""}, {NormalStep::strip_right, " ", ""}, {NormalStep::squeeze, " ", " "}};
+
 template <typename... Parts>
 Status corrupt(const Parts&... parts) {
   return fail(Code::corrupt, "tokenizer.model: ", parts...);
@@ -44,7 +50,7 @@ struct Trainer {
   bool byte_fallback = false, space_as_suffix = false;
   int32_t unk = 0, bos = 1, eos = 2, pad = -1;
 };
-struct Normalizer {
+struct NormalizerSpec {
   std::string_view name;
   bool has_charsmap = false;
   bool add_dummy_prefix = true, remove_extra_spaces = true, escape_spaces = true;
@@ -52,7 +58,7 @@ struct Normalizer {
 struct Parts {
   size_t n_pieces = 0;
   Trainer trainer;
-  Normalizer normalizer;
+  NormalizerSpec normalizer;
 };
 
 Status read_trainer(std::span<const uint8_t> message, Trainer& t) {
@@ -69,7 +75,7 @@ Status read_trainer(std::span<const uint8_t> message, Trainer& t) {
   return r.ok() ? Status() : corrupt("trainer_spec is broken");
 }
 
-Status read_normalizer(std::span<const uint8_t> message, Normalizer& n) {
+Status read_normalizer(std::span<const uint8_t> message, NormalizerSpec& n) {
   ProtoReader r(message);
   while (r.next()) {
     if (r.is(kName, Wire::bytes)) n.name = r.text();
@@ -98,12 +104,12 @@ Result<Parts> read_parts(std::span<const uint8_t> bytes) {
 Status check_supported(const Parts& parts) {
   constexpr std::string_view kTypes[] = {"?", "unigram", "BPE", "word", "char"};
   const Trainer& t = parts.trainer;
-  const Normalizer& n = parts.normalizer;
-  if (t.model_type != kBpe)
-    return unsupported("model_type ", kTypes[t.model_type <= kChar ? t.model_type : 0], ", wanted BPE");
+  const NormalizerSpec& n = parts.normalizer;
+  if (t.model_type != kBpe && t.model_type != kUnigram)
+    return unsupported("model_type ", kTypes[t.model_type <= kChar ? t.model_type : 0],
+                       ", wanted BPE or unigram");
   if (t.space_as_suffix) return unsupported("treat_whitespace_as_suffix");
   if (n.has_charsmap) return unsupported("normalizer ", n.name.substr(0, 64), ", wanted identity");
-  if (n.remove_extra_spaces) return unsupported("remove_extra_whitespaces");
   if (!n.escape_spaces) return unsupported("escape_whitespaces off");
   return {};
 }
@@ -168,8 +174,8 @@ Status read_special(const Trainer& t, TokenizerSpec& spec, Arena& arena) {
 }  // namespace
 
 size_t sentencepiece_arena_bytes(std::span<const uint8_t> bytes) {
-  constexpr size_t kTables =
-      sizeof(std::string_view) + sizeof(float) + sizeof(TokenType) + sizeof(AddedToken) + sizeof(int32_t);
+  constexpr size_t kTables = sizeof(std::string_view) + sizeof(float) + sizeof(TokenType) +
+                             sizeof(AddedToken) + sizeof(int32_t) + sizeof(double);
   return bytes.size() / 2 * kTables + 1024;  // a piece takes two bytes at least
 }
 
@@ -177,7 +183,7 @@ Result<TokenizerSpec> read_sentencepiece(std::span<const uint8_t> bytes, Arena& 
   SYN_TRY(parts, read_parts(bytes));
   SYN_RETURN_IF_ERROR(check_supported(parts));
   TokenizerSpec spec;
-  spec.kind = TokenizerKind::spm_bpe;
+  spec.kind = parts.trainer.model_type == kBpe ? TokenizerKind::spm_bpe : TokenizerKind::unigram;
   SYN_TRY(tokens, arena.zeroed<std::string_view>(parts.n_pieces, "pieces"));
   SYN_TRY(scores, arena.zeroed<float>(parts.n_pieces, "scores"));
   SYN_TRY(types, arena.zeroed<TokenType>(parts.n_pieces, "types"));
@@ -186,6 +192,12 @@ Result<TokenizerSpec> read_sentencepiece(std::span<const uint8_t> bytes, Arena& 
   for (ProtoReader r(bytes); r.next();) {
     if (r.is(kPieces, Wire::bytes)) SYN_RETURN_IF_ERROR(read_piece(r.data(), id++, spec));
   }
+  if (spec.kind == TokenizerKind::unigram) {
+    SYN_TRY(log_probs, arena.zeroed<double>(scores.size(), "scores"));
+    std::copy(scores.begin(), scores.end(), log_probs.begin());
+    spec.log_probs = log_probs, spec.scores = {};
+  }
+  if (parts.normalizer.remove_extra_spaces) spec.normalizers = kNoExtraSpaces;
   SYN_RETURN_IF_ERROR(read_special(parts.trainer, spec, arena));
   spec.byte_fallback = parts.trainer.byte_fallback;
   spec.fuse_unk = true;

@@ -5,6 +5,7 @@
 #include "synapse/import/hf_folder.h"
 #include "synapse/import/llama2c.h"
 #include "synapse/import/names.h"
+#include "synapse/import/pattern_engine.h"
 #include "synapse/import/tokenizer_files.h"
 #include "synapse/io/gguf.h"
 
@@ -154,7 +155,9 @@ Result<TokenizerSpec> Source::read_gguf_tokenizer() {
   for (const MetaEntry& entry : checkpoint_.metadata) bytes += 16 * entry.value.bytes.size();
   SYN_TRY(region, Region::make(bytes));
   tokenizer_region_ = std::move(region);
-  return tokenizer_spec(checkpoint_, tokenizer_region_.arena());
+  SYN_TRY(spec, tokenizer_spec(checkpoint_, tokenizer_region_.arena()));
+  if (!spec.patterns.empty()) spec.pattern_engine = pattern_engine();
+  return spec;
 }
 
 // tok512.bin beside a checkpoint with 512 tokens, or tokenizer.bin.

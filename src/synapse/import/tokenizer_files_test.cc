@@ -53,7 +53,8 @@ TEST_F(TokenizerFiles, the_config_names_special_tokens_and_what_stands_around_a_
   ASSERT_EQ(t.error, "");
   EXPECT_EQ(t.encode("a<|im_end|>"), (Ids{6, 0, 7}));
   EXPECT_EQ(t.tokenizer->eos_id(), 7);
-  EXPECT_TRUE(t.spec.nfc);
+  ASSERT_EQ(t.spec.normalizers.size(), 1u);
+  EXPECT_EQ(t.spec.normalizers[0].step, NormalStep::nfc);
 
   write_gpt2();
   write("special_tokens_map.json", R"({"eos_token": {"content": "ab"}})");

@@ -1,6 +1,7 @@
 // A tokenizer written as metadata and read back is the same tokenizer.
 #include "synapse/import/tokenizer_metadata.h"
 
+#include "synapse/import/pattern_engine.h"
 #include "synapse/import/tokenizer_json.h"
 #include "synapse/runtime/tokenizer_rules.h"
 #include "tests/tokenizers.h"
@@ -14,7 +15,10 @@ struct ReadBack : TestTokenizer {
     size_t bytes = 1 << 20;
     for (const MetaEntry& e : metadata.entries()) bytes += 16 * e.value.bytes.size();
     Arena arena = reserve(bytes);
-    build(status.ok() ? tokenizer_spec(metadata.checkpoint(), arena) : Result<TokenizerSpec>(status));
+    Result<TokenizerSpec> read = fail(Code::invalid, status.message());
+    if (status.ok()) read = tokenizer_spec(metadata.checkpoint(), arena);
+    if (read.ok()) read->pattern_engine = pattern_engine();
+    build(read);
   }
   Metadata metadata;
 };
@@ -55,6 +59,37 @@ TEST(tokenizer_metadata, rules_without_a_gguf_key_come_back) {
   EXPECT_EQ(to.encode("ab").size(), 3u);  // two <s> and "ab"
 }
 
+constexpr std::string_view kCut = R"J({"model": {"type": "BPE", "merges": ["a b"],
+  "vocab": {"a": 0, "b": 1, "ab": 2, "x": 3, "\u0120": 4}},
+  "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Lowercase"},
+    {"type": "Replace", "pattern": {"String": "yy"}, "content": "x"},
+    {"type": "Strip", "strip_left": false, "strip_right": true}]},
+  "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true},
+    {"type": "Split", "pattern": {"Regex": "a(?=b)"}, "behavior": "Isolated", "invert": false},
+    {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]}, "decoder": {"type": "ByteLevel"}})J";
+
+TEST(tokenizer_metadata, cuts_patterns_and_normalizers_come_back) {
+  if (!pattern_engine()) GTEST_SKIP() << "built without a pattern engine";
+  std::vector<uint8_t> memory(tokenizer_json_arena_bytes(as_bytes(kCut)) + (1 << 20));
+  Arena arena(memory.data(), memory.size());
+  const auto from = read_tokenizer_json(as_bytes(kCut), arena);
+  ASSERT_TRUE(from.ok()) << from.status().message();
+  Metadata metadata;
+  ASSERT_TRUE(put_tokenizer(*from, 0, metadata).ok());
+  const auto to = tokenizer_spec(metadata.checkpoint(), arena);
+  ASSERT_TRUE(to.ok()) << to.status().message();
+  EXPECT_TRUE(to->pre == from->pre);
+  ASSERT_EQ(to->patterns.size(), 1u);
+  EXPECT_EQ(to->patterns[0].regex, "a(?=b)");
+  EXPECT_EQ(to->patterns[0].keep_rest, from->patterns[0].keep_rest);
+  ASSERT_EQ(to->normalizers.size(), 4u);
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(to->normalizers[i].step, from->normalizers[i].step) << i;
+    EXPECT_EQ(to->normalizers[i].from, from->normalizers[i].from) << i;
+    EXPECT_EQ(to->normalizers[i].to, from->normalizers[i].to) << i;
+  }
+}
+
 TEST(tokenizer_metadata, scores_made_of_merges_merge_in_the_same_order) {
   const FromJson from(kOdd);
   const ReadBack to(from.spec, 0);
@@ -79,9 +114,10 @@ TEST(tokenizer_metadata, wrong_rules_are_named) {
     return std::string(tokenizer_spec(to.metadata.checkpoint(), arena).status().message());
   };
   const int32_t ids[] = {1, 9};
-  EXPECT_EQ(error("synapse.tokenizer.nfc", meta_u32(1)), "synapse.tokenizer.nfc: wanted true or false");
-  EXPECT_EQ(error("synapse.tokenizer.split", meta_text("x")),
-            "synapse.tokenizer.split: wanted none or metaspace");
+  EXPECT_EQ(error("synapse.tokenizer.fuse_unk", meta_u32(1)),
+            "synapse.tokenizer.fuse_unk: wanted true or false");
+  EXPECT_EQ(error("synapse.tokenizer.pre", meta_text("x")),
+            "synapse.tokenizer.pre: wanted an array of strings");
   EXPECT_EQ(error("synapse.tokenizer.prefix", meta_array(ids)),
             "synapse.tokenizer.prefix: entry 1 is 9, wanted 0 to 8");
   EXPECT_EQ(error("synapse.tokenizer.prefix", meta_bool(true)),
@@ -93,9 +129,8 @@ TEST(tokenizer_metadata, wrong_rules_are_named) {
 class written_vocabulary : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(written_vocabulary, keeps_its_ids) {
-  const std::string folder = test_data(std::string("tokenizers-real/") + GetParam());
-  const std::string json = read_file(folder + "/tokenizer.json");
-  if (json.empty()) GTEST_SKIP() << "no " << folder;
+  const std::string json = read_file(test_data(GetParam()));
+  if (json.empty()) GTEST_SKIP() << "no " << test_data(GetParam());
   const FromJson from(json);
   ASSERT_EQ(from.error, "");
   const ReadBack to(from.spec, 0);
@@ -114,8 +149,22 @@ TEST_P(written_vocabulary, keeps_its_ids) {
   }
   EXPECT_EQ(n, 47);
 }
-INSTANTIATE_TEST_SUITE_P(vocabularies, written_vocabulary,
-                         ::testing::Values("qwen3", "llama3_1", "gemma3", "llama2"));
+constexpr const char* kVocabularies[] = {"tokenizers-real/qwen3/tokenizer.json",
+                                         "tokenizers-real/llama3_1/tokenizer.json",
+                                         "tokenizers-real/gemma3/tokenizer.json",
+                                         "tokenizers-real/llama2/tokenizer.json",
+                                         "tokenizers-hf/smollm/tokenizer.json",
+                                         "tokenizers-hf/gpt-neox/tokenizer.json",
+                                         "tokenizers-hf/phi-3-mini/tokenizer.json",
+                                         "tiny-hf/tiny_bpe_bytelevel_noregex_tokenizer.json",
+                                         "tiny-hf/tiny_bpe_falcon_seq_tokenizer.json",
+                                         "tiny-hf/tiny_bpe_metaspace_pretok_tokenizer.json",
+                                         "tiny-hf/tiny_bpe_metaspace_tokenizer.json",
+                                         "tiny-hf/tiny_bpe_split_cl100k_tokenizer.json",
+                                         "tiny-hf/tiny_bpe_split_deepseek_tokenizer.json",
+                                         "tiny-hf/tiny_bpe_split_o200k_harmony_tokenizer.json",
+                                         "tiny-hf/tiny_bpe_split_qwen35_ascii_tokenizer.json"};
+INSTANTIATE_TEST_SUITE_P(vocabularies, written_vocabulary, ::testing::ValuesIn(kVocabularies));
 
 }  // namespace
 }  // namespace synapse

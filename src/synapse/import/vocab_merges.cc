@@ -120,7 +120,9 @@ Result<TokenizerSpec> read_vocab_merges(JsonValue vocab, std::string_view merges
   SYN_TRY(row, class_of(config));
   TokenizerSpec spec;
   spec.kind = TokenizerKind::byte_bpe;
-  spec.pre = row.pre, spec.nfc = row.nfc;
+  static constexpr Normalizer kNfc[] = {{NormalStep::nfc}};
+  spec.pre = row.pre;
+  if (row.nfc) spec.normalizers = kNfc;
   SYN_RETURN_IF_ERROR(read_vocab(vocab, spec, arena));
   SYN_RETURN_IF_ERROR(read_merges(merges, spec, arena));
   SYN_RETURN_IF_ERROR(add_end_of_text(row.end_is_bos, spec, arena));

@@ -97,4 +97,14 @@ Result<GgufPre> gguf_pre(std::string_view name) {
   return *found;
 }
 
+std::string_view gguf_pre_name(const PreTokenizers& pre, bool ignore_merges) {
+  std::string_view name;
+  for (const GgufPre& p : kNames) {
+    if (!(p.pre == pre)) continue;
+    if (p.ignore_merges == ignore_merges) return p.name;
+    if (name.empty()) name = p.name;
+  }
+  return name;
+}
+
 }  // namespace synapse

@@ -15,4 +15,7 @@ struct GgufPre {
 // The error lists the names.
 Result<GgufPre> gguf_pre(std::string_view name);
 
+// The name that says this, or at least these cuts; empty when there is none.
+std::string_view gguf_pre_name(const PreTokenizers& pre, bool ignore_merges);
+
 }  // namespace synapse

@@ -114,8 +114,9 @@ void replace_all(const Normalizer& n, std::string_view text, Writer& out) {
   }
 }
 
-std::string_view strip_left(std::string_view text) {
-  while (!text.empty()) {
+std::string_view strip_left(std::string_view text, std::string_view what) {
+  while (!what.empty() && text.starts_with(what)) text.remove_prefix(what.size());
+  while (what.empty() && !text.empty()) {
     const CodePoint c = decode_utf8(text, 0);
     if (!is_space(c.value)) break;
     text.remove_prefix(c.bytes);
@@ -123,7 +124,9 @@ std::string_view strip_left(std::string_view text) {
   return text;
 }
 
-std::string_view strip_right(std::string_view text) {
+std::string_view strip_right(std::string_view text, std::string_view what) {
+  while (!what.empty() && text.ends_with(what)) text.remove_suffix(what.size());
+  if (!what.empty()) return text;
   size_t end = 0;  // after the last character that is no white space
   for (size_t at = 0; at < text.size();) {
     const CodePoint c = decode_utf8(text, at);
@@ -136,8 +139,8 @@ std::string_view strip_right(std::string_view text) {
 Result<std::string_view> run(const Normalizer& n, std::string_view text, Arena& arena) {
   if (text.empty()) return text;
   if (is_normal_form(n.step)) return to_normal_form(text, form_of(n.step), arena);
-  if (n.step == NormalStep::strip_left) return strip_left(text);
-  if (n.step == NormalStep::strip_right) return strip_right(text);
+  if (n.step == NormalStep::strip_left) return strip_left(text, n.from);
+  if (n.step == NormalStep::strip_right) return strip_right(text, n.from);
   char* memory = arena.array<char>(size_after(n, text.size()));
   if (!memory) return fail(Code::out_of_memory, "tokenizer: no room to normalise ", text.size(), " bytes");
   Writer out{memory};

@@ -90,7 +90,7 @@ enum class NormalStep : uint8_t {
   lowercase,
   strip_marks,       // \p{M}
   strip_nonspacing,  // Mn
-  strip_left,        // white space at the ends
+  strip_left,        // every `from` at the ends, white space where there is none
   strip_right,
   replace,           // every `from` by `to`
   squeeze,           // two `from` or more by one `to`

@@ -112,7 +112,7 @@ class Encoder {
     SYN_TRY(normal, normalize(spec_.normalizers, text, scratch_));
     text = normal;
     const bool has_space = text.starts_with(' ') || (spaced() && text.starts_with(kSpace));
-    const bool prefix = spec_.add_space_prefix && (spec_.space_prefix_every_segment || at_start) &&
+    const bool prefix = spec_.add_space_prefix && !text.empty() && (spec_.space_prefix_every_segment || at_start) &&
                         !(spec_.space_prefix_if_missing && has_space);
     if (prefix || (spaced() && text.find(kSpace) != text.npos)) {
       char* copy = scratch_.array<char>(text.size() + 1);
