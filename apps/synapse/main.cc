@@ -5,7 +5,7 @@
 #include "completion.h"
 #include "flags.h"
 #include "output.h"
-#include "synapse/import/source.h"
+#include "synapse/import/names.h"
 #include "verbs.h"
 #include "version.h"
 
@@ -23,7 +23,7 @@ int exit_code(const Status& status) {
 
 std::string name_lines() {
   std::string lines;
-  for (const std::string& name : model_names()) lines += name + "\n";
+  for (const NamedModel& model : list_models()) lines += model.name + "\n";
   return lines;
 }
 
@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
       "\n`synapse VERB --help` explains a verb. Every flag has a twin in the environment (--ctx-size: SYNAPSE_CTX_SIZE);\n"
       "the flag wins. Exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted.");
   Action action;
-  for (auto add : {add_run, add_show, add_tokenize, add_detokenize, add_logits, add_synth, add_convert, add_doctor}) add(app, action);
+  for (auto add : {add_run, add_list, add_show, add_tokenize, add_detokenize, add_logits, add_synth, add_convert, add_doctor}) add(app, action);
 
   try {
     std::vector<std::string> words = known_names(argc, argv);

@@ -11,6 +11,7 @@
 #include "synapse/import/out_file.h"
 #include "synapse/import/tokenizer_metadata.h"
 #include "synapse/io/gguf_write.h"
+#include "synapse/runtime/tokenizer_rules.h"
 
 namespace synapse {
 namespace {
@@ -105,6 +106,10 @@ class Converter {
     if (!spec.ok()) return spec.status();
     const Tensor* embedding = from.tensor("token_embd.weight");
     SYN_RETURN_IF_ERROR(put_tokenizer(*spec, embedding ? embedding->rows() : 0, metadata_));
+    if (metadata_.find(kPreKey) && spec->kind == TokenizerKind::byte_bpe)
+      out_.notes.push_back(
+          "tokenizer.ggml.pre: has no name for how text is split here; other programs will split it as "
+          "GPT-2");
     if (const std::vector<int32_t> ends = source_.end_ids(); !ends.empty())
       metadata_.put("synapse.generation.end_ids", meta_array(ends));
     return {};
@@ -229,7 +234,7 @@ ModelName ModelName::of(std::string_view text, uint64_t n_parameters) {
     separates ? end_part() : part.push_back(c);
   }
   end_part();
-  while (name.base.starts_with('.')) name.base.erase(0, 1);
+  name.base.erase(0, name.base.find_first_not_of(".-"));
   if (name.base.empty()) name.base = "model";
   if (name.size.empty()) name.size = size_label(n_parameters);
   return name;

@@ -72,6 +72,13 @@ Result<HfFolder> HfFolder::open(const std::string& folder, Faults& faults) {
                        json_arena_bytes(tokenizer_config_file.bytes()) + kSlackBytes));
   SYN_TRY(config, parse_object("config.json", config_file.bytes(), arena));
   SYN_TRY(generation, parse_object("generation_config.json", generation_file.bytes(), arena));
+  for (const char* name : {"quantize_config.json", "quant_config.json", "hf_quant_config.json"}) {
+    SYN_TRY(file, open_if_there(root / name));
+    if (file.bytes().empty()) continue;
+    SYN_TRY(memory, self.reserve(json_arena_bytes(file.bytes())));
+    SYN_TRY(quantization, parse_object(name, file.bytes(), memory));
+    return refuse_quantization(name, quantization);
+  }
   const std::string_view model_type = config["model_type"].as_string();
   SYN_TRY(map, WeightMap::of(model_type, arena));
   self.tokenizer_ = std::move(tokenizer_file);

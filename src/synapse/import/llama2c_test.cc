@@ -27,7 +27,8 @@ std::string counted(size_t n) {
 }
 constexpr size_t kEmbedding = 5 * 8, kLayer = 8 + 2 * 64 + 2 * 32 + 8 + 3 * 32, kAngles = 3 * 4;
 std::string version0(bool own_head) {
-  return header(own_head ? -5 : 5) + counted(kEmbedding + 2 * kLayer + 8 + kAngles + (own_head ? kEmbedding : 0));
+  return header(own_head ? -5 : 5) +
+         counted(kEmbedding + 2 * kLayer + 8 + kAngles + (own_head ? kEmbedding : 0));
 }
 std::string version1(bool own_head) {
   std::string out = "24ka";
@@ -97,11 +98,13 @@ TEST(llama2c, what_is_wrong_is_named) {
   EXPECT_EQ(error("abc"), "llama2.c checkpoint: 3 bytes, the header has 28");
   std::string quantised = version1(false);
   quantised[4] = 2, quantised[37] = 64;
-  EXPECT_EQ(error(quantised), "llama2.c checkpoint: version 2 (int8, groups of 64 with float32 scales) is not read; "
-                              "wanted version 0 or 1, float32");
+  EXPECT_EQ(error(quantised),
+            "llama2.c checkpoint: version 2 (int8, groups of 64 with float32 scales) is not read; "
+            "wanted version 0 or 1, float32");
   std::string heads = version0(false);
   heads[12] = 3;
-  EXPECT_EQ(error(heads), "llama2.c checkpoint: dim 8, 3 heads and 1 KV heads do not divide into heads of an even size");
+  EXPECT_EQ(error(heads),
+            "llama2.c checkpoint: dim 8, 3 heads and 1 KV heads do not divide into heads of an even size");
   for (size_t field = 0; field < 7; ++field) {
     for (const int32_t bad : {0, INT32_MIN, INT32_MAX}) {
       std::string bytes = version0(false);
@@ -119,8 +122,8 @@ std::string token(float score, std::string_view text) {
 std::string tiny_tokenizer() {
   std::string out;
   put(out, int32_t(6));
-  return out + token(0, "<unk>") + token(0, "\n<s>\n") + token(0, "\n</s>\n") + token(0, "<0x0A>") + token(-1, " a") +
-         token(-9, " ") + token(-10, "a");
+  return out + token(0, "<unk>") + token(0, "\n<s>\n") + token(0, "\n</s>\n") + token(0, "<0x0A>") +
+         token(-1, " a") + token(-9, " ") + token(-10, "a");
 }
 
 TEST(llama2c, tokenizer_bin_gets_its_spaces_and_control_tokens_back) {
@@ -142,7 +145,8 @@ TEST(llama2c, tokenizer_bin_gets_its_spaces_and_control_tokens_back) {
   EXPECT_EQ(error(file, 6), "llama2.c tokenizer: more than the 6 tokens that the model has");
   EXPECT_EQ(error(file, 8), "llama2.c tokenizer: ends at token 7, the model has 8");
   EXPECT_EQ(error(file, 32000), "llama2.c tokenizer: 86 bytes, too few for 32000 tokens");
-  EXPECT_NE(error(file.substr(0, file.size() - 1), 7).find("token 6: 1 bytes, the file has 0 more"), std::string::npos);
+  EXPECT_NE(error(file.substr(0, file.size() - 1), 7).find("token 6: 1 bytes, the file has 0 more"),
+            std::string::npos);
 }
 
 TEST(llama2c, a_checkpoint_without_a_tokenizer_beside_it_says_what_is_missing) {
@@ -153,7 +157,8 @@ TEST(llama2c, a_checkpoint_without_a_tokenizer_beside_it_says_what_is_missing) {
   Faults faults(lines);
   auto source = Source::open((folder / "tiny.bin").string(), faults);
   ASSERT_TRUE(source.ok()) << source.status().message();
-  EXPECT_NE((*source)->tokenizer().status().message().find("wanted tok5.bin or tokenizer.bin beside it"), std::string_view::npos);
+  EXPECT_NE((*source)->tokenizer().status().message().find("wanted tok5.bin or tokenizer.bin beside it"),
+            std::string_view::npos);
   fs::remove_all(folder);
 }
 
@@ -166,7 +171,8 @@ TEST(llama2c, the_tokenizer_of_stories260K_gives_the_ids_of_its_gguf) {
   t.build(read_llama2c_tokenizer(as_bytes(file), 512, arena));
   ASSERT_EQ(t.error, "");
   const auto other = gguf_tokenizer(as_bytes(gguf));
-  for (const char* text : {"Once upon a time", "  two  spaces\n\ttab", "caf\u00e9 \u4f60\u597d", "", "<s> </s>"}) {
+  for (const char* text :
+       {"Once upon a time", "  two  spaces\n\ttab", "caf\u00e9 \u4f60\u597d", "", "<s> </s>"}) {
     EXPECT_EQ(t.encode(text), other->encode(text)) << text;
     EXPECT_EQ(t.decode(t.encode(text)), other->decode(other->encode(text))) << text;
   }

@@ -1,5 +1,5 @@
 // What -m names, opened: a GGUF file (any part of a split one), a llama2.c checkpoint, a folder in Hugging Face
-// form, a folder of tokenizer files alone, a folder with one GGUF, or the name of a model in one of the model folders.
+// form, a folder of tokenizer files alone, a folder with one GGUF, or a name (import/names.h).
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -14,13 +14,6 @@
 namespace synapse {
 
 class HfFolder;  // import/hf_folder.h
-
-// Where names are looked up, in this order: $SYNAPSE_MODELS, the source tree this program was built in
-// (../../models/bundled beside it), the prefix it is installed under (../share/synapse/models).
-std::vector<std::filesystem::path> model_folders();
-
-// The names that can be given: files and folders found there.
-std::vector<std::string> model_names();
 
 class Source {
  public:
@@ -58,7 +51,6 @@ class Source {
   Result<TokenizerSpec> read_tokenizer();
   Result<TokenizerSpec> read_gguf_tokenizer();
   Result<TokenizerSpec> read_llama2c_tokenizer();
-  Result<TokenizerSpec> read_folder_tokenizer();
 
   Form form_ = Form::folder;
   std::filesystem::path path_;

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "synapse/import/region.h"
+#include "synapse/runtime/gguf_pre.h"
 #include "synapse/runtime/tokenizer_rules.h"
 
 namespace synapse {
@@ -16,28 +17,14 @@ struct KindName {
 };
 constexpr KindName kKinds[] = {{TokenizerKind::byte_bpe, "gpt2"}, {TokenizerKind::spm_bpe, "llama"}};
 
-struct PreName {
-  PreTokenizer pre;
-  bool ignore_merges;
-  std::string_view name;  // tokenizer.ggml.pre
-};
-constexpr PreName kPreNames[] = {
-    {PreTokenizer::gpt2, false, "gpt-2"},      {PreTokenizer::gpt2_digits, false, "smollm"},
-    {PreTokenizer::llama3, true, "llama-bpe"}, {PreTokenizer::llama3, false, "smaug-bpe"},
-    {PreTokenizer::qwen2, false, "qwen2"},     {PreTokenizer::qwen35, false, "qwen35"},
-};
-
 class Writer {
  public:
   Writer(const TokenizerSpec& spec, size_t n, Metadata& out) : spec_(spec), n_(n), out_(out) {}
 
   Status write(std::string_view model) {
     out_.text("tokenizer.ggml.model", model);
-    if (spm()) {
-      out_.text("tokenizer.ggml.pre", "default");
-    } else {
-      SYN_RETURN_IF_ERROR(write_pre());
-    }
+    const std::string_view pre = spm() ? "" : gguf_pre_name(spec_.pre, spec_.ignore_merges);
+    out_.text("tokenizer.ggml.pre", pre.empty() ? "default" : pre);
     write_tokens();
     if (spm()) write_scores();
     SYN_RETURN_IF_ERROR(write_merges());
@@ -51,20 +38,6 @@ class Writer {
   TokenType type(size_t id) const {
     if (id >= n_known() || spec_.tokens[id].empty()) return TokenType::unused;
     return spec_.types.empty() ? TokenType::normal : spec_.types[id];
-  }
-
-  Status write_pre() {
-    // A name that agrees in everything, else one that agrees in the splits; rules say the rest.
-    const PreName* found = nullptr;
-    for (const PreName& p : kPreNames) {
-      if (p.pre == spec_.pre && (!found || p.ignore_merges == spec_.ignore_merges)) found = &p;
-    }
-    if (!found && spec_.pre != PreTokenizer::none) {
-      return fail(Code::unsupported,
-                  "tokenizer.ggml.pre: the pattern that splits this tokenizer's text has no name in GGUF");
-    }
-    out_.text("tokenizer.ggml.pre", found ? found->name : "default");
-    return {};
   }
 
   void write_tokens() {
@@ -154,11 +127,33 @@ class Writer {
       if (read.*rule.flag != spec_.*rule.flag && !without_effect)
         out_.put(rule.key, meta_bool(spec_.*rule.flag));
     }
-    if (read.pre != spec_.pre) out_.text(kSplitKey, spec_.pre == PreTokenizer::none ? "none" : "metaspace");
+    write_cuts(read);
+    write_normalizers();
     if (!std::ranges::equal(read.prefix, spec_.prefix)) out_.put(kPrefixKey, meta_array(spec_.prefix));
     if (!std::ranges::equal(read.suffix, spec_.suffix)) out_.put(kSuffixKey, meta_array(spec_.suffix));
     write_added(read);
     return {};
+  }
+
+  void write_cuts(const TokenizerSpec& read) {
+    if (!(read.pre == spec_.pre)) {
+      std::vector<std::string_view> names;
+      for (size_t i = 0; i < spec_.pre.size(); ++i) names.push_back(pre_name(spec_.pre.steps[i]));
+      out_.texts(kPreKey, names);
+    }
+    if (spec_.patterns.empty()) return;
+    std::vector<std::string_view> regexes;
+    std::vector<int32_t> keep_rest;
+    for (const SplitPattern& p : spec_.patterns) regexes.push_back(p.regex), keep_rest.push_back(p.keep_rest);
+    out_.texts(kPatternsKey, regexes);
+    out_.put(kKeepRestKey, meta_array(keep_rest));
+  }
+
+  void write_normalizers() {
+    std::vector<std::string_view> texts;
+    for (const Normalizer& n : spec_.normalizers)
+      texts.insert(texts.end(), {normal_step_name(n.step), n.from, n.to});
+    if (!texts.empty()) out_.texts(kNormalizersKey, texts);
   }
 
   void write_added(const TokenizerSpec& read) {
@@ -195,7 +190,10 @@ Status put_tokenizer(const TokenizerSpec& spec, int64_t vocab_size, Metadata& ou
   if (spec.kind == TokenizerKind::none) return out.text("tokenizer.ggml.model", "no_vocab"), Status();
   const auto kind = std::ranges::find(kKinds, spec.kind, &KindName::kind);
   if (kind == std::end(kKinds))
-    return fail(Code::unsupported, "tokenizer: its kind has no form in GGUF here");
+    return fail(Code::unsupported,
+                "tokenizer: neither byte-level nor SentencePiece BPE; only these are written as GGUF");
+  if (!spec.word_suffix.empty())
+    return fail(Code::unsupported, "tokenizer: end_of_word_suffix has no form in GGUF");
   const size_t n = vocab_size > 0 ? size_t(vocab_size) : spec.tokens.size();
   for (size_t id = n; id < spec.tokens.size(); ++id) {
     // Ids that no row stands for can be left out only where merging never makes them.

@@ -10,7 +10,6 @@ struct TokenizerRule {
   bool TokenizerSpec::*flag;
 };
 inline constexpr TokenizerRule kTokenizerRules[] = {
-    {"synapse.tokenizer.nfc", &TokenizerSpec::nfc},
     {"synapse.tokenizer.ignore_merges", &TokenizerSpec::ignore_merges},
     {"synapse.tokenizer.byte_fallback", &TokenizerSpec::byte_fallback},
     {"synapse.tokenizer.fuse_unk", &TokenizerSpec::fuse_unk},
@@ -23,8 +22,16 @@ inline constexpr TokenizerRule kTokenizerRules[] = {
 inline constexpr std::string_view kPrefixKey = "synapse.tokenizer.prefix",
                                   kSuffixKey = "synapse.tokenizer.suffix";
 
-// "none" or "metaspace", the splits that tokenizer.ggml.pre has no name for.
-inline constexpr std::string_view kSplitKey = "synapse.tokenizer.split";
+// The cuts by their names here, where tokenizer.ggml.pre has none for them; then the regular expressions
+// among them, and of each whether what lies between its matches is kept.
+inline constexpr std::string_view kPreKey = "synapse.tokenizer.pre",
+                                  kPatternsKey = "synapse.tokenizer.patterns",
+                                  kKeepRestKey = "synapse.tokenizer.patterns.keep_rest";
+std::string_view pre_name(PreTokenizer pre);
+
+// What is done to a text before it is cut: of each step its name, `from` and `to`.
+inline constexpr std::string_view kNormalizersKey = "synapse.tokenizer.normalizers";
+std::string_view normal_step_name(NormalStep step);
 
 // spm: tokenizer.ggml.merges decides, not the scores.
 inline constexpr std::string_view kByMergesKey = "synapse.tokenizer.by_merges";
@@ -43,7 +50,8 @@ inline constexpr AddedFlag kAddedFlags[] = {{1, &AddedToken::special},
                                             {8, &AddedToken::single_word},
                                             {16, &AddedToken::normalized}};
 
-// Applies what the checkpoint says to a spec whose tokens are read.
+// Applies what the checkpoint says to a spec whose tokens are read. Who has a pattern engine gives it to the
+// spec.
 Status read_tokenizer_rules(const Checkpoint& checkpoint, TokenizerSpec& spec, Arena& arena);
 
 }  // namespace synapse
