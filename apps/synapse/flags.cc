@@ -41,7 +41,7 @@ std::vector<std::string> with_long_names(int argc, char** argv) {
 }
 
 void add_model_flag(CLI::App& verb, Flags& flags) {
-  verb.add_option("-m,--model", flags.model, "GGUF file, folder, or the name of a bundled model")
+  verb.add_option("-m,--model", flags.model, "GGUF or llama2.c file, folder, or a name that `synapse list` shows")
       ->envname("SYNAPSE_MODEL")
       ->required();
 }
