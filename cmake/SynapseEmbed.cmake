@@ -16,7 +16,7 @@ function(synapse_embed_families target)
   if(NOT TARGET ${target})
     return()
   endif()
-  file(GLOB models CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/models ${CMAKE_SOURCE_DIR}/models/*/model.json)
+  file(GLOB models CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/models ${PROJECT_SOURCE_DIR}/models/*/model.json)
   set(arrays "")
   set(rows "")
   foreach(model IN LISTS models)
@@ -24,7 +24,7 @@ function(synapse_embed_families target)
     string(MAKE_C_IDENTIFIER ${family} id)
     set(row "{\"${family}\"")
     foreach(part model weights)
-      set(path ${CMAKE_SOURCE_DIR}/models/${family}/${part}.json)
+      set(path ${PROJECT_SOURCE_DIR}/models/${family}/${part}.json)
       if(EXISTS ${path})
         set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
         synapse_embed_file(${path} k_${id}_${part} arrays)
@@ -35,7 +35,7 @@ function(synapse_embed_families target)
     endforeach()
     string(APPEND rows "    ${row}},\n")
   endforeach()
-  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/families.cc @ONLY CONTENT
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/families.cc @ONLY CONTENT
 "// Made by cmake/SynapseEmbed.cmake from models/.
 #include \"synapse/model/families.h\"
 
@@ -52,5 +52,5 @@ std::span<const Family> families() { return kFamilies; }
 
 }  // namespace synapse
 ")
-  target_sources(${target} PRIVATE ${CMAKE_BINARY_DIR}/generated/families.cc)
+  target_sources(${target} PRIVATE ${PROJECT_BINARY_DIR}/generated/families.cc)
 endfunction()

@@ -5,7 +5,7 @@ set(SYNAPSE_KERNEL_SOURCES kernels.cc scalar.cc)
 
 # synapse_isa(file flags...)
 function(synapse_isa file)
-  set_source_files_properties(${CMAKE_SOURCE_DIR}/src/synapse/cpu/kernels/${file} PROPERTIES
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/src/synapse/cpu/kernels/${file} PROPERTIES
     COMPILE_OPTIONS "${ARGN};-Wno-psabi")
   set(SYNAPSE_KERNEL_SOURCES ${SYNAPSE_KERNEL_SOURCES} ${file} PARENT_SCOPE)
 endfunction()

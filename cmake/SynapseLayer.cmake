@@ -6,7 +6,8 @@
 
 add_library(synapse_flags INTERFACE)
 target_compile_features(synapse_flags INTERFACE cxx_std_20)
-target_include_directories(synapse_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_include_directories(synapse_flags INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_compile_options(synapse_flags INTERFACE $<$<CONFIG:>:-O2>)  # where nobody chose a build type
 target_compile_options(synapse_flags INTERFACE -Wall -Wextra -Wshadow -ffp-contract=off -fno-math-errno)
 if(SYNAPSE_SANITIZE)  # vptr checks need run-time types, which the engine is built without
   target_compile_options(synapse_flags INTERFACE -fsanitize=${SYNAPSE_SANITIZE} -fno-sanitize=vptr -fno-sanitize-recover=all
@@ -15,12 +16,15 @@ if(SYNAPSE_SANITIZE)  # vptr checks need run-time types, which the engine is bui
 endif()
 
 set(SYNAPSE_FREESTANDING -fno-exceptions -fno-rtti -fno-threadsafe-statics)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND SYNAPSE_FREESTANDING -fno-gnu-unique)  # such symbols cannot be made local
+endif()
 
 function(synapse_layer name)
   cmake_parse_arguments(ARG "HOSTED" "DIR" "DEPS;SOURCES" ${ARGN})
-  set(dir ${CMAKE_SOURCE_DIR}/src/synapse/${name})
+  set(dir ${PROJECT_SOURCE_DIR}/src/synapse/${name})
   if(ARG_DIR)
-    set(dir ${CMAKE_SOURCE_DIR}/src/synapse/${ARG_DIR})
+    set(dir ${PROJECT_SOURCE_DIR}/src/synapse/${ARG_DIR})
   endif()
   file(GLOB found CONFIGURE_DEPENDS ${dir}/*.cc)
   set(tests ${found})
@@ -44,13 +48,18 @@ function(synapse_layer name)
   endforeach()
   if(NOT ARG_HOSTED)
     target_compile_options(synapse_${name} PRIVATE ${SYNAPSE_FREESTANDING})
+    # For the shared library; hidden, calls between the layers cost what they cost in a program.
+    set_target_properties(synapse_${name} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+    if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+      set_target_properties(synapse_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    endif()
   endif()
   if(tests AND SYNAPSE_HOSTED AND BUILD_TESTING)
     find_package(GTest REQUIRED)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test synapse_${name} synapse_platform GTest::gtest_main)
-    target_include_directories(${name}_test PRIVATE ${CMAKE_SOURCE_DIR})  # "tests/..."
-    target_compile_definitions(${name}_test PRIVATE SYNAPSE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR})  # "tests/..."
+    target_compile_definitions(${name}_test PRIVATE SYNAPSE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()
 endfunction()

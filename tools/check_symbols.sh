@@ -6,7 +6,7 @@
 #   - The freestanding layers call no heap, no stdio and no exception or guard machinery.
 set -euo pipefail
 
-freestanding="base tensor ops kernels cpu io nn model memory runtime sim"
+freestanding="base tensor ops kernels cpu io nn model memory runtime sim capi"
 refused='^(malloc|calloc|realloc|free|aligned_alloc|posix_memalign|_Zn[wa].*|_Zd[la]Pv.*|.*printf|puts|putchar|fputs|fputc|fwrite|'
 refused+='exit|abort|__cxa_(throw|rethrow|allocate_.*|begin_catch|end_catch|guard_.*|atexit|bad_.*)|_Unwind_.*|__gxx_personality.*|_ZTVN10__cxxabi.*)$'
 

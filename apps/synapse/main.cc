@@ -1,6 +1,7 @@
 // The one binary: parses the command line, runs the verb, turns its Status into an exit code.
 #include <csignal>
 
+#include "aliases.h"
 #include "flags.h"
 #include "output.h"
 #include "verbs.h"
@@ -33,7 +34,7 @@ int main(int argc, char** argv) {
   for (auto add : {add_run, add_list, add_show, add_tokenize, add_detokenize, add_logits, add_synth, add_convert, add_doctor}) add(app, action);
 
   try {
-    std::vector<std::string> words = with_long_names(argc, argv);
+    std::vector<std::string> words = known_names(argc, argv);
     std::reverse(words.begin(), words.end());  // the order that this parser takes words in
     app.parse(words);
     return exit_code(action());

@@ -173,9 +173,11 @@ class ConfigReader {
         {"top_p", "general.sampling.top_p"},
         {"min_p", "general.sampling.min_p"},
         {"repetition_penalty", "general.sampling.penalty_repeat"}};
+    const bool is_greedy = generation["do_sample"].as_bool() == false;
+    if (is_greedy) put("general.sampling.temp", meta_f32(0));
     for (const auto& [from, to] : kSampling) {
       const JsonValue v = generation[from];
-      if (v.is_null()) continue;
+      if (v.is_null() || (is_greedy && from == "temperature")) continue;
       const double x = v.as_number().value_or(-1);
       if (x < 0 || x > 1e6)
         faults_.add("generation_config.json ", from, ": found ", shown(v), ", wanted 0 to 1000000");

@@ -346,6 +346,8 @@ TEST(hf_folder, generation_settings_and_end_ids_are_kept) {
   EXPECT_EQ(o.checkpoint().find("general.sampling.top_k")->as_int(), 20);
   EXPECT_EQ(o.checkpoint().find("general.sampling.top_p")->as_float(), double(0.95f));
   EXPECT_EQ(*o.checkpoint().require_text("tokenizer.chat_template"), "{{ messages }}");
+  folder.write("generation_config.json", R"({"temperature":0.6,"do_sample":false})");
+  EXPECT_EQ(Opened(folder.path).checkpoint().find("general.sampling.temp")->as_float(), 0.0);  // greedy
   folder.write("generation_config.json", R"({"temperature":-1})");
   EXPECT_HAS(std::string(Opened(folder.path).error()), "generation_config.json temperature: found -1");
 }

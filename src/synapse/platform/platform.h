@@ -41,6 +41,23 @@ class Reservation {
   std::span<uint8_t> bytes_;
 };
 
+// A file that gets its name when it is complete and on disk; until then, and if it never is, what had that name stays.
+class NewFile {
+ public:
+  static constexpr size_t kMaxPathBytes = 4000;
+
+  NewFile(NewFile&& other) noexcept;
+  ~NewFile();
+  static Result<NewFile> create(const char* path);
+  Status write(std::span<const uint8_t> bytes);
+  Status finish();  // nothing more is written then
+
+ private:
+  NewFile() = default;
+  int fd_ = -1;
+  Text<kMaxPathBytes> path_, unfinished_;
+};
+
 // Memory and processors as the system grants them to this process.
 struct Resources {
   size_t memory_total = 0;      // bytes; the least of RAM and the cgroup's limit

@@ -90,6 +90,44 @@ void MappedFile::release(std::span<const uint8_t> part) const {
   if (from < to) madvise(const_cast<uint8_t*>(bytes_.data()) + from, to - from, MADV_DONTNEED);
 }
 
+NewFile::NewFile(NewFile&& other) noexcept : fd_(other.fd_), path_(other.path_), unfinished_(other.unfinished_) {
+  other.fd_ = -1;
+}
+
+NewFile::~NewFile() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(unfinished_.c_str());
+}
+
+Result<NewFile> NewFile::create(const char* path) {
+  NewFile file;
+  file.path_ = Text<kMaxPathBytes>(path);
+  if (file.path_.view() != path) return fail(Code::invalid, path, ": longer than ", kMaxPathBytes, " bytes");
+  file.unfinished_ = Text<kMaxPathBytes>(path, ".", getpid(), ".part");
+  file.fd_ = ::open(file.unfinished_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file.fd_ < 0) return refused("create", file.unfinished_, errno);
+  return file;
+}
+
+Status NewFile::write(std::span<const uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return refused("write", unfinished_, errno);
+    bytes = bytes.subspan(size_t(n));
+  }
+  return {};
+}
+
+Status NewFile::finish() {
+  if (fsync(fd_) != 0) return refused("write", unfinished_, errno);
+  if (::rename(unfinished_.c_str(), path_.c_str()) != 0) return refused("name", path_, errno);
+  ::close(fd_);
+  fd_ = -1;
+  return {};
+}
+
 Result<Reservation> Reservation::make(size_t bytes) {
   Reservation made;
   if (bytes == 0) return made;

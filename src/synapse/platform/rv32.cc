@@ -75,6 +75,14 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 void MappedFile::release(std::span<const uint8_t>) const {}
 
+NewFile::NewFile(NewFile&&) noexcept {}
+NewFile::~NewFile() = default;
+Result<NewFile> NewFile::create(const char* path) {
+  return fail(Code::unsupported, path, ": this target has no files; take the bytes");
+}
+Status NewFile::write(std::span<const uint8_t>) { return fail(Code::unsupported, "no file"); }
+Status NewFile::finish() { return fail(Code::unsupported, "no file"); }
+
 // Reservations are cut from the RAM between the program's data and its stack, upwards, and zeroed. What is
 // given back is reused once everything above it has been given back too.
 Result<Reservation> Reservation::make(size_t bytes) {

@@ -12,6 +12,8 @@ Result<ThreadPool*> ThreadPool::create(int32_t n_threads) {
 void ThreadPool::destroy(ThreadPool*) {}
 
 int32_t ThreadPool::size() const { return 1; }
+void ThreadPool::cancel_on(const bool*) {}
+bool ThreadPool::cancelled() const { return false; }
 
 void ThreadPool::run(int32_t n_items, Task task, void* context) {
   for (int32_t item = 0; item < n_items; ++item) task(context, item, 0);

@@ -5,7 +5,6 @@
 // Spinning keeps the turn between two calls near 100 ns; a worker that finds no work for a while parks.
 #include <atomic>
 #include <cfenv>
-#include <cmath>
 #include <cstring>
 #include <linux/futex.h>
 #include <new>
@@ -14,7 +13,7 @@
 #include <unistd.h>
 
 #include "synapse/base/compiler.h"
-#include "synapse/platform/platform.h"
+#include "synapse/platform/region.h"
 #include "synapse/platform/threads.h"
 
 namespace synapse::platform {
@@ -83,7 +82,8 @@ struct Worker {
 
 class Pool : public ThreadPool {
  public:
-  Pool(int32_t n_threads, bool may_spin) : n_threads_(n_threads), may_spin_(may_spin), caller_(may_spin) {}
+  Pool(Region memory, int32_t n_threads, bool may_spin)
+      : memory_(std::move(memory)), n_threads_(n_threads), may_spin_(may_spin), caller_(may_spin) {}
 
   // Starts the workers; an error number, 0 when all runs.
   int start() {
@@ -102,10 +102,13 @@ class Pool : public ThreadPool {
   }
 
   int32_t size() const { return n_threads_; }
+  void cancel_on(const bool* flag) { cancel_ = flag; }
+  bool cancelled() const { return cancel_ && __atomic_load_n(cancel_, __ATOMIC_RELAXED); }
+  Region take_memory() { return std::move(memory_); }
 
   void run(int32_t n_items, Task task, void* context) {
     if (n_threads_ == 1 || n_items <= 1) {
-      for (int32_t item = 0; item < n_items; ++item) task(context, item, 0);
+      for (int32_t item = 0; item < n_items && !cancelled(); ++item) task(context, item, 0);
       return;
     }
     task_ = task, context_ = context, n_items_ = uint32_t(n_items);
@@ -118,7 +121,8 @@ class Pool : public ThreadPool {
  private:
   void take_items(int32_t thread) {
     uint32_t item;
-    while ((item = next_.fetch_add(1, std::memory_order_relaxed)) < n_items_) task_(context_, int32_t(item), thread);
+    while (!cancelled() && (item = next_.fetch_add(1, std::memory_order_relaxed)) < n_items_)
+      task_(context_, int32_t(item), thread);
   }
 
   void open(int32_t n_wanted) {
@@ -188,7 +192,9 @@ class Pool : public ThreadPool {
   alignas(64) Task task_ = nullptr;  // of this turn; written while nobody is inside
   void* context_ = nullptr;
   uint32_t n_items_ = 0;
+  const bool* cancel_ = nullptr;
 
+  Region memory_;  // where this object lies
   int32_t n_threads_;
   int32_t n_workers_ = 0;
   bool may_spin_;
@@ -202,19 +208,27 @@ Result<ThreadPool*> ThreadPool::create(int32_t n_threads) {
   SYN_CHECK(n_threads >= 1 && n_threads <= 256);
   const Resources granted = resources();
   const bool may_spin = n_threads <= granted.affinity_cpus &&
-                        (granted.cpu_quota == 0 || n_threads <= int32_t(std::ceil(granted.cpu_quota)));
-  Pool* pool = new (std::nothrow) Pool(n_threads, may_spin);
-  if (!pool) return fail(Code::out_of_memory, "thread pool: ", sizeof(Pool), " bytes");
+                        (granted.cpu_quota == 0 || double(n_threads) < granted.cpu_quota + 1);
+  SYN_TRY(memory, Region::make(sizeof(Pool)));
+  void* place = memory.arena().alloc(sizeof(Pool), alignof(Pool));
+  SYN_CHECK(place);
+  Pool* pool = new (place) Pool(std::move(memory), n_threads, may_spin);
   if (int error = pool->start()) {
-    delete pool;
+    destroy(pool);
     return fail(Code::io, "thread pool of ", n_threads, ": ", std::strerror(error));
   }
   return pool;
 }
 
-void ThreadPool::destroy(ThreadPool* pool) { delete static_cast<Pool*>(pool); }
+void ThreadPool::destroy(ThreadPool* pool) {
+  if (!pool) return;
+  const Region memory = static_cast<Pool*>(pool)->take_memory();  // outlives the object in it
+  static_cast<Pool*>(pool)->~Pool();
+}
 
 int32_t ThreadPool::size() const { return static_cast<const Pool*>(this)->size(); }
+void ThreadPool::cancel_on(const bool* flag) { static_cast<Pool*>(this)->cancel_on(flag); }
+bool ThreadPool::cancelled() const { return static_cast<const Pool*>(this)->cancelled(); }
 
 void ThreadPool::run(int32_t n_items, Task task, void* context) {
   static_cast<Pool*>(this)->run(n_items, task, context);

@@ -16,6 +16,11 @@ class ThreadPool {
 
   int32_t size() const;
 
+  // While *flag is set, run may leave items out: what it computed is worth nothing then. Null: never. Set by anybody
+  // (a signal handler), and cleared only while nothing runs.
+  void cancel_on(const bool* flag);
+  bool cancelled() const;
+
   // Calls task(context, item, thread) once for every item in 0 .. n_items-1, on any thread
   // (0 .. size()-1, 0 being the caller), and returns when all are done. Items are handed out in
   // ascending order from a shared counter. Not reentrant; one caller at a time. Workers run in the default

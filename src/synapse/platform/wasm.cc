@@ -33,6 +33,14 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 void MappedFile::release(std::span<const uint8_t>) const {}
 
+NewFile::NewFile(NewFile&&) noexcept {}
+NewFile::~NewFile() = default;
+Result<NewFile> NewFile::create(const char* path) {
+  return fail(Code::unsupported, path, ": a module has no files; take the bytes");
+}
+Status NewFile::write(std::span<const uint8_t>) { return fail(Code::unsupported, "no file"); }
+Status NewFile::finish() { return fail(Code::unsupported, "no file"); }
+
 // Pages of a module's memory are never given back, so a reservation is the module's growth.
 Result<Reservation> Reservation::make(size_t bytes) {
   Reservation made;

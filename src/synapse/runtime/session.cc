@@ -51,9 +51,9 @@ DType default_cache_dtype(const Model& model) {
 size_t Session::arena_bytes(const Model& model, Device& device, const SessionOptions& options) {
   const int32_t context = context_of(model, options);
   const size_t vocab = size_t(model.config().vocab_size);
-  return sizeof(Session) + sizeof(Impl) + size_t(context) * sizeof(int32_t) + vocab * sizeof(float) +
+  return sizeof(Session) + sizeof(Impl) + size_t(context) * (sizeof(int32_t) + sizeof(SamplerState)) + vocab * sizeof(float) +
          State::arena_bytes(model.state_layout(), context) + activation_bytes(model, device, options) +
-         sampler_scratch_bytes(vocab) + 8 * Arena::kAlign;
+         sampler_scratch_bytes(vocab, size_t(context)) + 8 * Arena::kAlign;
 }
 
 Result<Session*> Session::open(const Model& model, Device& device, PagePool& pool, const SessionOptions& options,
@@ -72,11 +72,13 @@ Result<Session*> Session::open(const Model& model, Device& device, PagePool& poo
   s->options.max_seq_len = context;
   SYN_TRY(ids, arena.zeroed<int32_t>(size_t(context), "token ids"));
   s->ids = ids;
+  SYN_TRY(sampled, arena.zeroed<SamplerState>(size_t(context), "sampler states"));
+  s->sampled = sampled;
   SYN_TRY(logits, arena.zeroed<float>(size_t(model.config().vocab_size), "logits"));
   s->logits = logits;
   SYN_TRY(state, State::make(model.state_layout(), pool.source(), context, arena));
   s->state = state;
-  const size_t work = std::max(activation_bytes(model, device, options), sampler_scratch_bytes(logits.size()));
+  const size_t work = std::max(activation_bytes(model, device, options), sampler_scratch_bytes(logits.size(), size_t(context)));
   void* memory = arena.alloc(work);
   if (!memory) return fail(Code::out_of_memory, "session: ", work, " bytes of activations do not fit its arena");
   s->work = Arena(memory, work);
@@ -96,7 +98,7 @@ Status Session::Impl::read(const LogitSink* every) {
     const Tensor tokens = cx.make(DType::i32, {n});
     device.write(tokens, ids.data() + n_cached);
     const Tensor x = model.forward(cx, tokens, batch, cancel);
-    if (x.empty()) return fail(Code::cancelled, "cancelled at position ", n_cached);
+    if (x.empty() || cancelled()) return fail(Code::cancelled, "cancelled at position ", n_cached);
 
     const bool last_chunk = n_cached + n == n_ids;
     for (int32_t row = every ? 0 : n - 1; row < n && (every || last_chunk);) {
@@ -105,6 +107,7 @@ Status Session::Impl::read(const LogitSink* every) {
       auto* first = static_cast<uint8_t*>(x.data) + size_t(row) * x.row_bytes();
       const Tensor y = model.head(cx, make_tensor(first, DType::f32, {rows, dim}));
       device.wait();
+      if (cancelled()) return fail(Code::cancelled, "cancelled at position ", n_cached);
       for (int32_t i = 0; i < rows; ++i, ++row) {
         const Tensor one = make_tensor(static_cast<float*>(y.data) + size_t(i) * size_t(V), DType::f32, {V});
         device.read(logits.data(), one);
@@ -139,6 +142,7 @@ Status Session::feed(std::span<const int32_t> ids, const LogitSink* every) {
       return fail(Code::invalid, "token ", i, ": id ", ids[i], ", the vocabulary has ", V);
   const int32_t n_ids_before = s.n_ids, n_cached_before = s.n_cached;
   std::copy(ids.begin(), ids.end(), s.ids.begin() + s.n_ids);
+  std::fill_n(s.sampled.begin() + s.n_ids, ids.size(), s.last_sampled());
   s.n_ids += int32_t(ids.size());
   return s.read_or_restore(n_ids_before, n_cached_before, every);
 }
@@ -159,7 +163,9 @@ Result<Pick> Session::next(const SamplerOptions& sampler) {
   if (full()) return fail(Code::invalid, "context: full with ", s.n_ids, " tokens");
   SYN_TRY(row, logits());
   s.work.rewind(0);
-  SYN_TRY(pick, sample(sampler, row, ids(), s.n_ids, s.work));
+  SamplerState state = s.last_sampled();
+  SYN_TRY(pick, sample(sampler, row, ids(), s.n_ids, state, s.work));
+  s.sampled[size_t(s.n_ids)] = state;
   s.ids[size_t(s.n_ids++)] = pick.id;
   return pick;
 }
@@ -180,18 +186,46 @@ Status Session::truncate(int32_t n) {
   return {};
 }
 
+// Drops what this stream holds and fills pages of its own pool with those of `from`.
+Status Session::Impl::copy_pages(const Impl& from) {
+  state->truncate(0);
+  if (Status status = state->reserve(0, from.n_cached); !status.ok()) {
+    state->truncate(0);
+    return status;
+  }
+  const KvTable &source = from.state->kv(), &target = state->kv();
+  const int32_t n_pages = (from.n_cached + kPageRows - 1) / kPageRows;
+  for (int32_t slot = 0; slot < state->layout().n_kv_slots; ++slot)
+    for (int32_t page = 0; page < n_pages; ++page) {
+      const KvPage& a = *source.pages[size_t(slot) * size_t(source.max_pages) + size_t(page)];
+      const KvPage& b = *target.pages[size_t(slot) * size_t(target.max_pages) + size_t(page)];
+      const Tensor pairs[][2] = {{from.pool.k_tensor(a), pool.k_tensor(b)}, {from.pool.v_tensor(a), pool.v_tensor(b)}};
+      for (const auto& [t, copy] : pairs) {
+        work.rewind(0);
+        uint8_t* bytes = work.array<uint8_t>(t.bytes());
+        if (!bytes) return fail(Code::out_of_memory, "clone: a page of ", t.bytes(), " bytes does not fit the work space");
+        from.device.read(bytes, t);
+        device.write(copy, bytes);
+      }
+    }
+  return {};
+}
+
 Status Session::clone_to(Session& other) const {
   const Impl& from = *impl_;
   Impl& to = *other.impl_;
   if (&from == &to) return fail(Code::invalid, "clone: a session onto itself");
-  if (&from.model != &to.model || &from.pool != &to.pool)
-    return fail(Code::invalid, "clone: the sessions differ in model or page pool");
+  if (&from.model != &to.model || from.pool.k_dtype() != to.pool.k_dtype() || from.pool.v_dtype() != to.pool.v_dtype())
+    return fail(Code::invalid, "clone: the sessions differ in model or cache type");
   if (from.n_ids > to.options.max_seq_len)
     return fail(Code::invalid, "clone: ", from.n_ids, " tokens, the other context holds ", to.options.max_seq_len);
+  to.n_ids = to.n_cached = 0, to.logits_of = -1;
+  if (&from.pool == &to.pool) to.state->share(*from.state, from.n_cached);
+  else SYN_RETURN_IF_ERROR(to.copy_pages(from));
   std::copy_n(from.ids.begin(), from.n_ids, to.ids.begin());
+  std::copy_n(from.sampled.begin(), from.n_ids, to.sampled.begin());
   std::copy(from.logits.begin(), from.logits.end(), to.logits.begin());
   to.n_ids = from.n_ids, to.n_cached = from.n_cached, to.logits_of = from.logits_of;
-  to.state->share(*from.state, from.n_cached);
   return {};
 }
 

@@ -50,7 +50,8 @@ class Session {
 
   // Back to the first n tokens, n <= ids().size(). Logits are those of token n-1 again (read anew when needed).
   Status truncate(int32_t n);
-  // The same stream in another session of the same model and options, sharing pages until one writes.
+  // The same stream in another session of the same model and options: pages of one pool are shared until one writes,
+  // those of another pool are copied.
   Status clone_to(Session& other) const;
 
   // The stream as bytes with a checksum: ids and cache. restore() refuses another model, other options or
@@ -58,7 +59,8 @@ class Session {
   Status save(const Sink& sink) const;
   Status restore(std::span<const uint8_t> bytes);
 
-  // Set from anywhere (a signal handler): feed and next return `cancelled` within one layer. Null: never.
+  // Set from anywhere (a signal handler): feed and next return `cancelled` within one layer, or sooner where the
+  // device drops its work on the same flag. To be cleared while neither runs. Null: never.
   void cancel_on(const bool* flag);
 
  private:

@@ -158,9 +158,14 @@ bool ends_generation(std::string_view token);
 // "<0x0A>" -> 10; -1 for anything else.
 int32_t byte_token_value(std::string_view token);
 
+struct TextRange {
+  size_t begin, end;
+};
+
 struct EncodeOptions {
   bool add_special = true;     // the template's prefix and suffix
-  bool parse_special = true;   // control tokens written in the text become their ids
+  bool parse_special = true;   // control tokens written in the text become their ids,
+  std::span<const TextRange> literal = {};  // but for those that reach into these ranges: ascending, apart
 };
 
 class Tokenizer {

@@ -112,16 +112,40 @@ bool lay_out(const TokenizerSpec& spec, Layout& layout, Arena& arena) {
          take(layout.patterns, spec.patterns.size(), arena) && take(layout.compiled, spec.patterns.size(), arena);
 }
 
+// Look-ups are memory's time, not the processor's: a batch asks for all its places before it looks at the first.
 Status fill_merges(const TokenizerSpec& spec, const Vocabulary& vocabulary, MergeTable& table) {
+  constexpr size_t kBatch = 32;
+  struct Looked {
+    uint64_t left, right, whole;  // hashes
+    int32_t left_id, right_id, whole_id;
+  };
+  Looked batch[kBatch];
   table.clear();
-  for (size_t rank = 0; rank < spec.merges.size(); ++rank) {
-    const auto [left, right] = spec.merges[rank];
-    const int32_t l = vocabulary.find(left), r = vocabulary.find(right), whole = vocabulary.find(left, right);
-    if (l < 0 || r < 0 || whole < 0) {
-      const std::string_view missing = l < 0 ? "the left part" : r < 0 ? "the right part" : "the whole";
-      return fail(Code::corrupt, "tokenizer: merge ", rank, " (", left, " + ", right, "): ", missing, " is no token");
+  for (size_t first = 0; first < spec.merges.size(); first += kBatch) {
+    const auto merges = spec.merges.subspan(first, std::min(kBatch, spec.merges.size() - first));
+    for (size_t i = 0; i < merges.size(); ++i) {
+      const auto [left, right] = merges[i];
+      Looked& m = batch[i];
+      m.left = hash64(left.data(), left.size());
+      m.right = hash64(right.data(), right.size());
+      m.whole = hash64(right.data(), right.size(), m.left);
+      for (const uint64_t hash : {m.left, m.right, m.whole}) vocabulary.look_for(hash);
     }
-    table.insert(l, r, {uint32_t(rank), whole});
+    for (size_t i = 0; i < merges.size(); ++i) {
+      const auto [left, right] = merges[i];
+      Looked& m = batch[i];
+      m.left_id = vocabulary.find_hashed(m.left, left, {});
+      m.right_id = vocabulary.find_hashed(m.right, right, {});
+      m.whole_id = vocabulary.find_hashed(m.whole, left, right);
+      if (m.left_id < 0 || m.right_id < 0 || m.whole_id < 0) {
+        const std::string_view missing = m.left_id < 0 ? "the left part" : m.right_id < 0 ? "the right part" : "the whole";
+        return fail(Code::corrupt, "tokenizer: merge ", first + i, " (", left, " + ", right, "): ", missing, " is no token");
+      }
+      table.look_for(m.left_id, m.right_id);
+    }
+    for (size_t i = 0; i < merges.size(); ++i) {
+      table.insert(batch[i].left_id, batch[i].right_id, {uint32_t(first + i), batch[i].whole_id});
+    }
   }
   return {};
 }

@@ -70,8 +70,8 @@ class Encoder {
     if (!cache_.reserve(text.size(), scratch_)) return no_room(text.size());
     if (options_.add_special) push_all(spec_.prefix);
     for (size_t at = 0; at < text.size();) {
-      const AddedTokens::Match m = impl_.added_raw.find(text, at, options_.parse_special);
-      if (m.begin > at) SYN_RETURN_IF_ERROR(segment(text.substr(at, m.begin - at), at == 0));
+      const AddedTokens::Match m = impl_.added_raw.find(text, at, options_.parse_special, options_.literal);
+      if (m.begin > at) SYN_RETURN_IF_ERROR(segment(text.substr(at, m.begin - at), at == 0, is_literal(at, m.begin)));
       if (m.id >= 0) sink_.push(m.id);
       at = m.end;
     }
@@ -100,8 +100,14 @@ class Encoder {
     for (const int32_t id : ids) sink_.push(id);
   }
 
-  // Text between added tokens, as it was written.
-  Status segment(std::string_view text, bool at_start) {
+  bool is_literal(size_t begin, size_t end) const {
+    return std::any_of(options_.literal.begin(), options_.literal.end(),
+                       [=](const TextRange& r) { return r.begin < end && begin < r.end; });
+  }
+
+  // Text between added tokens, as it was written. Where a part of it is literal none of it is searched for special
+  // tokens once it is normalised: what was where is not known then.
+  Status segment(std::string_view text, bool at_start, bool is_literal) {
     const size_t mark = scratch_.mark();
     SYN_TRY(normal, normalize(spec_.normalizers, text, scratch_));
     text = normal;
@@ -121,7 +127,7 @@ class Encoder {
       text = {copy, n};
     }
     for (size_t at = 0; at < text.size();) {
-      const AddedTokens::Match m = impl_.added_normalized.find(text, at, options_.parse_special);
+      const AddedTokens::Match m = impl_.added_normalized.find(text, at, options_.parse_special && !is_literal);
       if (m.begin > at) SYN_RETURN_IF_ERROR(cut(text.substr(at, m.begin - at), 0));
       if (m.id >= 0) sink_.push(m.id);
       at = m.end;

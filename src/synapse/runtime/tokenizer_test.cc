@@ -145,6 +145,26 @@ TEST(added_tokens, leftmost_then_longest_and_control_ones_only_when_parsed) {
   EXPECT_EQ(t->decode({'a', end, user}, true), "a<e>++");
 }
 
+TEST(added_tokens, control_ones_do_not_reach_into_literal_text) {
+  Draft d = byte_level(PreTokenizer::gpt2);
+  const int32_t end = d.special("<e>").id, end2 = d.special("<e><e>").id, user = d.special("++", false).id;
+  const auto t = d.build();
+  const auto encode = [&](std::string_view text, std::vector<TextRange> literal) {
+    return t->encode(text, {.literal = literal});
+  };
+  EXPECT_EQ(encode("<e>a<e>", {{4, 7}}), (Ids{end, 'a', '<', 'e', '>'}));
+  EXPECT_EQ(encode("<e><e>", {{3, 6}}), (Ids{end, '<', 'e', '>'}));      // not the longer one either
+  EXPECT_EQ(encode("<e><e>", {{0, 2}}), (Ids{'<', 'e', '>', end}));      // nor half of one
+  EXPECT_EQ(encode("<e><e>", {{1, 2}, {4, 5}}), (Ids{'<', 'e', '>', '<', 'e', '>'}));
+  EXPECT_EQ(encode("<e><e>", {{6, 9}}), (Ids{end2}));
+  EXPECT_EQ(encode("a++<e>", {{0, 3}}), (Ids{'a', user, end}));          // an ordinary added token is text anyway
+
+  d.added[0].normalized = true;
+  const auto n = d.build();
+  EXPECT_EQ(n->encode("a<e>", {.literal = std::vector<TextRange>{{1, 4}}}), (Ids{'a', '<', 'e', '>'}));
+  EXPECT_EQ(n->encode("a<e>"), (Ids{'a', end}));
+}
+
 TEST(added_tokens, take_white_space_along_and_stand_alone_as_words) {
   Draft d = byte_level(PreTokenizer::gpt2);
   AddedToken& mask = d.special("<m>");

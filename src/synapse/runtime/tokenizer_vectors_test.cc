@@ -1,6 +1,7 @@
 // Published vocabularies: exact ids of llama.cpp's vectors.
 #include <sstream>
 
+#include "synapse/base/rng.h"
 #include "tests/tokenizers.h"
 
 namespace synapse {
@@ -49,6 +50,22 @@ constexpr Vectors kVectors[] = {
     {"tokenizers-rebuilt/vocab-qwen2.5.gguf", "tokenizers/ggml-vocab-qwen2.gguf"},
 };
 INSTANTIATE_TEST_SUITE_P(vocabularies, published_gguf, ::testing::ValuesIn(kVectors));
+
+// Half of it any bytes, half of it pieces that patterns and merges stumble over.
+TEST(published_gguf, ten_megabytes_of_any_bytes_come_back) {
+  constexpr size_t kHalf = 5'000'000;
+  constexpr std::string_view kPieces[] = {"    ", "\n\n", "aaaaaaaa", "\xF0\x9F", "1234", "<|endoftext|>", "'s", "\xE2\x80\x8D", "\xC2\xA0", "ABCdef", "...."};
+  const std::string file = read_file(test_data("tokenizers/ggml-vocab-gpt-2.gguf"));
+  if (file.empty()) GTEST_SKIP() << "no " << test_data("tokenizers/ggml-vocab-gpt-2.gguf");
+  const auto t = gguf_tokenizer(as_bytes(file));
+  std::string text;
+  for (uint64_t i = 0; text.size() < kHalf; ++i) text += char(random_bits(1, i));
+  for (uint64_t i = 0; text.size() < 2 * kHalf; ++i) {
+    const uint64_t r = random_bits(2, i);
+    for (uint64_t k = 0; k <= r % 37; ++k) text += kPieces[(r >> 8) % std::size(kPieces)];
+  }
+  EXPECT_TRUE(t->pieces(t->encode(text)) == text);
+}
 
 }  // namespace
 }  // namespace synapse

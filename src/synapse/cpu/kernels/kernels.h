@@ -106,7 +106,7 @@ struct Kernels {
 };
 
 // The scalar reference, then that table improved by one instruction set after another, as far as the
-// running CPU goes. The first call must not race with another.
+// running CPU goes.
 std::span<const Kernels> kernel_variants();
 const Kernels& kernels();                              // the last of them: what the engine uses
 const Kernels* find_kernels(std::string_view isa);     // null when this CPU or build has no such variant
