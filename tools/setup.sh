@@ -29,6 +29,11 @@ cross  node                           nodejs
 cross  riscv64-unknown-elf-g++        gcc-riscv64-unknown-elf
 cross  lib/picolibc/riscv64-unknown-elf/lib/picolibcpp.ld                        picolibc-riscv64-unknown-elf
 cross  qemu-system-riscv32            qemu-system-misc
+release  clang++-19                   clang-19
+release  ld.lld-19                    lld-19
+release  llvm-ar-19                   llvm-19
+release  aarch64-linux-gnu-g++        g++-aarch64-linux-gnu
+release  qemu-x86_64                  qemu-user
 fuzz   clang++-19                     clang-19
 fuzz   llvm-symbolizer-19             llvm-19
 fuzz   lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.fuzzer-*.a                 libclang-rt-19-dev
