@@ -17,6 +17,7 @@ build  include/nlohmann/json.hpp      nlohmann-json3-dev | json-devel | nlohmann
 test   include/gtest/gtest.h          libgtest-dev | gtest-devel | gtest | googletest
 test   include/utf8proc.h             libutf8proc-dev | utf8proc-devel | libutf8proc | utf8proc
 test   python3                        python3 | python3 | python | python
+test   pkg-config                     pkg-config | pkgconf | pkgconf | pkgconf
 cross  aarch64-linux-gnu-g++          g++-aarch64-linux-gnu
 cross  qemu-aarch64                   qemu-user
 cross  clang++-19                     clang-19
