@@ -212,6 +212,18 @@ SYN_API syn_status syn_session_feed(syn_session* session, const int32_t* ids, si
 /* The logits (V) after the last token: memory of the session, valid until its next call. */
 SYN_API syn_status syn_session_logits(syn_session* session, const float** logits, size_t* n, syn_error* error);
 
+enum { /* of the sampler; docs/sampling.md has the formulas */
+  SYN_STAGE_PENALTIES = 0,
+  SYN_STAGE_DRY = 1,
+  SYN_STAGE_TOP_N_SIGMA = 2,
+  SYN_STAGE_TOP_K = 3,
+  SYN_STAGE_TYPICAL = 4,
+  SYN_STAGE_TOP_P = 5,
+  SYN_STAGE_MIN_P = 6,
+  SYN_STAGE_XTC = 7,
+  SYN_STAGE_TEMPERATURE = 8
+};
+
 typedef struct syn_logit_bias {
   int32_t id;
   float bias; /* added to the logit; -INFINITY forbids the token */
@@ -230,6 +242,21 @@ typedef struct syn_sampler_options {
   int32_t repeat_last_n;    /* tokens the penalties look back on; 0: none, -1: all */
   const syn_logit_bias* bias;
   size_t n_bias;
+  float typical_p;          /* in (0, 1]; 1: off */
+  float top_n_sigma;        /* standard deviations below the largest logit; <= 0: off */
+  float xtc_probability;    /* in [0, 1]; 0: off */
+  float xtc_threshold;      /* in [0, 1] */
+  float dry_multiplier;     /* >= 0; 0: off */
+  float dry_base;           /* >= 1 */
+  int32_t dry_allowed_length;  /* repeated tokens that cost nothing, >= 0 */
+  int32_t dry_last_n;       /* tokens DRY looks back on; 0: off, -1: all */
+  const int32_t* dry_breakers; /* ids that no repetition reaches across, ascending */
+  size_t n_dry_breakers;
+  int32_t mirostat;         /* 0: off, 2: version 2, in place of every other truncation */
+  float mirostat_tau;       /* the surprise aimed at, bits, >= 0 */
+  float mirostat_eta;       /* its learning rate, >= 0 */
+  const int32_t* stages;    /* SYN_STAGE_*, the order they run in; NULL: as numbered */
+  size_t n_stages;
 } syn_sampler_options;
 SYN_API void syn_sampler_options_default(syn_sampler_options* options, size_t struct_size);
 

@@ -70,7 +70,7 @@ struct TestTokenizer {
   Ids encode(std::string_view text, EncodeOptions options = {}) const {
     std::vector<uint8_t> scratch(tokenizer->encode_scratch_bytes(text.size()));
     Arena arena(scratch.data(), scratch.size());
-    Ids ids(text.size() + 16);
+    Ids ids(tokenizer->max_ids(text.size()));
     auto n = tokenizer->encode(text, options, ids, arena);
     EXPECT_TRUE(n.ok()) << n.status().message();
     EXPECT_EQ(arena.used(), 0u);

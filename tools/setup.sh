@@ -14,6 +14,7 @@ build  ninja                          ninja-build | ninja-build | ninja | ninja
 build  g++                            g++ | gcc-c++ | gcc | gcc
 build  include/CLI/CLI.hpp            libcli11-dev | cli11-devel | cli11 | cli11
 build  include/nlohmann/json.hpp      nlohmann-json3-dev | json-devel | nlohmann-json | nlohmann-json
+build  include/pcre2.h                libpcre2-dev | pcre2-devel | pcre2 | pcre2
 test   include/gtest/gtest.h          libgtest-dev | gtest-devel | gtest | googletest
 test   include/utf8proc.h             libutf8proc-dev | utf8proc-devel | libutf8proc | utf8proc
 test   python3                        python3 | python3 | python | python

@@ -7,6 +7,7 @@
 #include "engine.h"
 #include "output.h"
 #include "synapse/cpu/kernels/kernels.h"
+#include "synapse/import/names.h"
 #include "verbs.h"
 
 namespace synapse::cli {
@@ -67,7 +68,8 @@ Json examine(const Flags& flags, Processor& processor) {
   const platform::Resources r = platform::resources();
   Json variants = Json::array(), missing = Json::array();
   for (const Kernels& variant : kernel_variants()) variants.push_back(variant.isa);
-  const std::vector<std::string> names = model_names();
+  std::vector<std::string> names;
+  for (const NamedModel& model : list_models()) names.push_back(model.name);
   if (names.empty()) {
     std::string where;
     for (const auto& folder : model_folders()) where += " " + folder.lexically_normal().string();

@@ -58,7 +58,7 @@ std::string Vocabulary::piece(int32_t id) const {
 
 Result<std::vector<int32_t>> Vocabulary::encode(std::string_view text, EncodeOptions options) const {
   SYN_TRY(scratch, Region::make(tokenizer->encode_scratch_bytes(text.size())));
-  std::vector<int32_t> ids(3 * text.size() + 16);  // normalisation makes at most 3 bytes of one
+  std::vector<int32_t> ids(tokenizer->max_ids(text.size()));
   SYN_TRY(n, tokenizer->encode(text, options, ids, scratch.arena()));
   ids.resize(n);
   return ids;

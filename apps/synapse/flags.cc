@@ -6,11 +6,6 @@
 namespace synapse::cli {
 namespace {
 
-constexpr std::pair<std::string_view, const char*> kLongNames[] = {
-    {"-ctk", "--cache-type-k"},
-    {"-ctv", "--cache-type-v"},
-};
-
 std::string check_isa(const std::string& name) {
   if (name.empty() || find_kernels(name)) return {};
   std::string known;
@@ -28,20 +23,8 @@ std::string check_size(const std::string& text) {
 const CLI::Validator is_isa(check_isa, "NAME", "isa");
 const CLI::Validator is_size(check_size, "SIZE", "size");
 
-std::vector<std::string> with_long_names(int argc, char** argv) {
-  std::vector<std::string> words;
-  for (int i = 1; i < argc; ++i) {
-    std::string word = argv[i];
-    for (const auto& [alias, name] : kLongNames) {
-      if (word == alias) word = name;
-    }
-    words.push_back(word);
-  }
-  return words;
-}
-
 void add_model_flag(CLI::App& verb, Flags& flags) {
-  verb.add_option("-m,--model", flags.model, "GGUF file, folder, or the name of a bundled model")
+  verb.add_option("-m,--model,MODEL", flags.model, "GGUF file, folder, or the name of a bundled model")
       ->envname("SYNAPSE_MODEL")
       ->required();
 }
@@ -63,8 +46,9 @@ void add_context_flags(CLI::App& verb, Flags& flags) {
   verb.add_option("-c,--ctx-size", flags.ctx_size, "context in tokens (default: the model's)")
       ->envname("SYNAPSE_CTX_SIZE")
       ->check(CLI::Range(0, INT32_MAX));
-  verb.add_option("-b,--batch-size", flags.batch_size, "tokens of a prompt computed at once (default: 512)")
+  verb.add_option("-b,--batch-size", flags.batch_size, "-ub: tokens of a prompt computed at once (default: 512)")
       ->envname("SYNAPSE_BATCH_SIZE")
+      ->take_last()
       ->check(CLI::Range(1, 65536));
   const CLI::IsMember is_cache_type({"f32", "f16"});
   verb.add_option("--cache-type-k", flags.cache_type_k,

@@ -23,9 +23,6 @@ void add_isa_flag(CLI::App& verb, Flags& flags);      // --isa
 void add_compute_flags(CLI::App& verb, Flags& flags);  // -t --isa
 void add_context_flags(CLI::App& verb, Flags& flags);  // -c -b -ctk -ctv --memory-budget
 
-// -ctk and -ctv, as llama.cpp has them, under the long names that a parser of one-letter flags understands.
-std::vector<std::string> with_long_names(int argc, char** argv);
-
 // Refuses an --isa (or SYNAPSE_ISA) that this processor lacks, naming those it has.
 extern const CLI::Validator is_isa;
 // Refuses what parse_bytes does not read.

@@ -35,6 +35,25 @@ Result<std::string> read_text(const std::string& path) {
 
 bool stdin_is_terminal() { return isatty(STDIN_FILENO); }
 
+std::string unescape(const std::string& text) {
+  constexpr std::string_view kNames = "nrt'\"\\", kMeant = "\n\r\t'\"\\";
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char next = i + 1 < text.size() ? text[i + 1] : '\0';
+    const size_t found = text[i] == '\\' && next ? kNames.find(next) : kNames.npos;
+    uint8_t byte = 0;
+    if (found != kNames.npos) {
+      out += kMeant[found], ++i;
+    } else if (text[i] == '\\' && next == 'x' && i + 4 <= text.size() &&
+               std::from_chars(text.data() + i + 2, text.data() + i + 4, byte, 16).ptr == text.data() + i + 4) {
+      out += char(byte), i += 3;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
 Result<std::vector<int32_t>> read_ids(const std::string& text) {
   std::string read;
   if (text == "-") {

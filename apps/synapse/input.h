@@ -11,6 +11,9 @@ namespace synapse::cli {
 Result<std::string> read_text(const std::string& path);
 bool stdin_is_terminal();
 
+// The text with \n \r \t \' \" \\ and \xHH as what they stand for; other backslashes stay.
+std::string unescape(const std::string& text);
+
 // Whole numbers apart by spaces or commas; "-" reads them from stdin.
 Result<std::vector<int32_t>> read_ids(const std::string& text);
 

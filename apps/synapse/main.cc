@@ -1,6 +1,7 @@
 // The one binary: parses the command line, runs the verb, turns its Status into an exit code.
 #include <csignal>
 
+#include "aliases.h"
 #include "flags.h"
 #include "output.h"
 #include "verbs.h"
@@ -30,10 +31,10 @@ int main(int argc, char** argv) {
       "\n`synapse VERB --help` explains a verb. Every flag has a twin in the environment (--ctx-size: SYNAPSE_CTX_SIZE);\n"
       "the flag wins. Exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted.");
   Action action;
-  for (auto add : {add_run, add_show, add_tokenize, add_detokenize, add_logits, add_synth, add_doctor}) add(app, action);
+  for (auto add : {add_run, add_list, add_show, add_tokenize, add_detokenize, add_logits, add_synth, add_convert, add_doctor}) add(app, action);
 
   try {
-    std::vector<std::string> words = with_long_names(argc, argv);
+    std::vector<std::string> words = known_names(argc, argv);
     std::reverse(words.begin(), words.end());  // the order that this parser takes words in
     app.parse(words);
     return exit_code(action());

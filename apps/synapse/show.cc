@@ -2,6 +2,7 @@
 #include "describe.h"
 #include "engine.h"
 #include "output.h"
+#include "settings.h"
 #include "verbs.h"
 
 namespace synapse::cli {
@@ -76,6 +77,7 @@ std::string human(const Json& all, const std::optional<MemoryPlan>& plan) {
   }
   text += "tokenizer\n" + lines(all["tokenizer"], "  ");
   text += "stop set      " + stop_text(all["stop"]) + "\n";
+  text += "sampling\n" + lines(all["sampling"].contains("fault") ? all["sampling"] : shown_settings(all["sampling"]), "  ");
   if (plan) text += plan_text(*plan);
   if (all.contains("tensors")) text += tensor_table(all["tensors"]);
   if (all.contains("metadata")) text += "\nmetadata\n" + lines(all["metadata"], "  ");
@@ -89,6 +91,9 @@ Status show(const Options& o) {
   all["tokenizer"] = no_vocabulary.ok() ? describe_vocabulary(engine->vocabulary())
                                         : Json{{"none", std::string(no_vocabulary.message())}};
   all["stop"] = no_vocabulary.ok() ? describe_stop_set(engine->vocabulary()) : Json::array();
+
+  const auto settings = choose_settings({}, engine->source().checkpoint(), nullptr);
+  all["sampling"] = settings.ok() ? settings->origins : Json{{"fault", std::string(settings.status().message())}};
 
   std::optional<MemoryPlan> plan;
   if (const Status status = engine->build_model(false); status.ok()) {

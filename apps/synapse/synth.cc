@@ -1,8 +1,6 @@
 // synapse synth: a model of a published shape with random weights, to measure with where no weights are at hand.
 #include "synapse/import/synth.h"
 
-#include <filesystem>
-
 #include "flags.h"
 #include "synapse/cpu/kernels/kernels.h"
 #include "verbs.h"
@@ -45,13 +43,9 @@ std::string check_type(const std::string& type) {
 }
 
 Status synth(const Options& o) {
-  std::error_code absent;
-  if (!o.force && std::filesystem::exists(o.out, absent)) {
-    return fail(Code::invalid, o.out, ": is there already; --force overwrites it");
-  }
   const auto shapes = synth_shapes();
   const auto shape = std::find_if(shapes.begin(), shapes.end(), [&](const SynthShape& s) { return s.name == o.name; });
-  return write_synth(*shape, *dtype_from_label(o.type), o.seed, quantize, o.out);
+  return write_synth(*shape, *dtype_from_label(o.type), o.seed, quantize, o.out, o.force);
 }
 
 }  // namespace

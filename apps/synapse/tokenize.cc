@@ -101,7 +101,7 @@ void add_tokenize(CLI::App& app, Action& action) {
       "  synapse tokenize -m tokenizer-folder -f text.txt --ids --no-bos",
       options, tokenize);
   add_model_flag(*verb, o.flags);
-  CLI::Option* prompt = verb->add_option("-p,--prompt", o.prompt, "the text");
+  CLI::Option* prompt = verb->add_option("-p,--prompt,TEXT", o.prompt, "the text");
   verb->add_option("-f,--file", o.file, "a file that holds it, - for stdin (default: stdin)")->excludes(prompt);
   verb->add_flag("--ids", o.ids, "ids alone, apart by spaces, on one line");
   verb->add_flag("--no-bos", o.no_bos, "add no tokens around the text");

@@ -18,7 +18,9 @@ void add_show(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_detokenize(CLI::App& app, Action& action);
 void add_logits(CLI::App& app, Action& action);
+void add_list(CLI::App& app, Action& action);
 void add_synth(CLI::App& app, Action& action);
+void add_convert(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 
 // A subcommand whose action runs when it was the one given. Environment twins are read for that one alone.

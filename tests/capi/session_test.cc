@@ -1,6 +1,7 @@
 // Feeding, choosing, cutting, cloning, and cancelling while a prompt is read.
-#include <cmath>
 #include <chrono>
+#include <cmath>
+#include <numeric>
 #include <thread>
 
 #include "formula.h"
@@ -108,8 +109,54 @@ TEST(CapiSession, bad_arguments_are_invalid) {
   EXPECT_EQ(syn_session_sample(s, &options, &id, nullptr, &error), SYN_ERROR_INVALID);
   EXPECT_NE(std::string(error.message).find("top-p"), std::string::npos) << error.message;
   options = defaults(syn_sampler_options_default);
-  options.n_bias = 3;
-  EXPECT_EQ(syn_session_sample(s, &options, &id, nullptr, &error), SYN_ERROR_INVALID);
+  const int32_t no_stage = 9;
+  const auto refused = [&](auto change, const char* naming) {
+    options = defaults(syn_sampler_options_default);
+    change(options);
+    EXPECT_EQ(syn_session_sample(s, &options, &id, nullptr, &error), SYN_ERROR_INVALID);
+    EXPECT_NE(std::string(error.message).find(naming), std::string::npos) << error.message;
+  };
+  refused([](auto& o) { o.n_bias = 3; }, "bias");
+  refused([](auto& o) { o.n_dry_breakers = 1; }, "dry_breakers");
+  refused([](auto& o) { o.n_stages = 1; }, "stages");
+  refused([&](auto& o) { o.stages = &no_stage, o.n_stages = 33; }, "n_stages");
+  refused([&](auto& o) { o.stages = &no_stage, o.n_stages = 1; }, "stages[0]");
+  refused([](auto& o) { o.mirostat = 1; }, "mirostat");
+}
+
+TEST(CapiSession, every_option_reaches_the_sampler) {
+  const ModelHandle model = load();
+  const auto choose = [&](auto change) {  // at a heat at which every option matters
+    const SessionHandle session = open(model.get());
+    EXPECT_EQ(syn_session_feed(session.get(), kPromptIds.data(), kPromptIds.size(), nullptr), SYN_OK);
+    syn_sampler_options options = defaults(syn_sampler_options_default);
+    options.temperature = 3, options.top_k = 0, options.top_p = 1, options.min_p = 0, options.seed = 5;
+    change(options);
+    std::vector<int32_t> ids;
+    for (int i = 0; i < 40; ++i) {
+      int32_t id = -1;
+      EXPECT_EQ(syn_session_sample(session.get(), &options, &id, nullptr, nullptr), SYN_OK);
+      ids.push_back(id);
+    }
+    return ids;
+  };
+  const int32_t no_heat[] = {SYN_STAGE_TOP_K};
+  const auto plain = choose([](auto&) {});
+  EXPECT_EQ(plain, choose([](auto&) {}));
+  EXPECT_NE(plain, choose([](auto& o) { o.typical_p = 0.3f; }));
+  EXPECT_NE(plain, choose([](auto& o) { o.top_n_sigma = 0.5f; }));
+  EXPECT_NE(plain, choose([](auto& o) { o.xtc_probability = 1, o.xtc_threshold = 0; }));
+  EXPECT_NE(plain, choose([](auto& o) { o.mirostat = 2, o.mirostat_tau = 1; }));
+  EXPECT_NE(plain, choose([&](auto& o) { o.stages = no_heat, o.n_stages = 1; }));
+  const auto cool = choose([](auto& o) { o.temperature = 0; });
+  const auto dry = [](auto& o) { o.temperature = 0, o.dry_multiplier = 1e6f, o.dry_allowed_length = 0; };
+  EXPECT_NE(cool, choose(dry));
+  EXPECT_EQ(cool, choose([&](auto& o) {  // across no token is there a repetition
+    dry(o);
+    static std::vector<int32_t> all(size_t(4096));
+    std::iota(all.begin(), all.end(), 0);
+    o.dry_breakers = all.data(), o.n_dry_breakers = all.size();
+  }));
 }
 
 TEST(CapiSession, a_clone_goes_its_own_way) {

@@ -7,6 +7,7 @@
 #include "linear_golden.h"
 #include "model_cases.h"
 #include "op_digests.h"
+#include "sampler_cases.h"
 #include "synapse/platform/platform.h"
 
 namespace {
@@ -22,7 +23,7 @@ Result<conformance::Tally> check_file(const char* path) {
 
 int main(int argc, char** argv) {
   using namespace synapse::conformance;
-  if (argc == 1) return run_base_cases() + run_op_cases() + run_linear_golden() + run_model_cases() == 0 ? 0 : 1;
+  if (argc == 1) return run_base_cases() + run_op_cases() + run_linear_golden() + run_sampler_cases() + run_model_cases() == 0 ? 0 : 1;
   if (argc != 3 || std::string_view(argv[1]) != "--linear") {
     std::fprintf(stderr, "usage: conformance [--linear FILE.json]\n");
     return 2;

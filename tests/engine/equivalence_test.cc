@@ -155,6 +155,42 @@ TEST_P(Equivalence, truncated_cloned_and_restored_streams_go_on_as_the_original)
   EXPECT_FALSE(restored.restore(std::span(file).first(file.size() - 4)).ok());
 }
 
+// Mirostat's state moves with every choice: it goes where the stream goes.
+TEST_P(Equivalence, the_samplers_state_belongs_to_the_stream) {
+  SamplerOptions o;
+  o.temperature = 2, o.mirostat = 2, o.mirostat_tau = 9, o.mirostat_eta = 1;  // more than there is: mu rises
+  const auto write = [&](Session& s, int n) {
+    std::vector<int32_t> chosen;
+    for (int i = 0; i < n; ++i) chosen.push_back(s.next(o)->id);
+    return chosen;
+  };
+  Session& s = engine.session();
+  ASSERT_TRUE(s.feed(some_ids(5, 80)).ok());
+  write(s, 20);
+  o.mirostat_tau = 1, o.mirostat_eta = 0.1f;
+  Session& clone = engine.session();
+  ASSERT_TRUE(s.clone_to(clone).ok());
+  std::vector<uint8_t> file;
+  const Sink sink{[](void* f, std::span<const uint8_t> b) -> Status {
+                    auto& bytes = *static_cast<std::vector<uint8_t>*>(f);
+                    bytes.insert(bytes.end(), b.begin(), b.end());
+                    return {};
+                  },
+                  &file};
+  ASSERT_TRUE(s.save(sink).ok());
+  const auto wanted = write(s, 40);
+  EXPECT_EQ(write(clone, 40), wanted);
+  Session& restored = engine.session();
+  ASSERT_TRUE(restored.restore(file).ok());
+  EXPECT_EQ(write(restored, 40), wanted);
+  ASSERT_TRUE(s.truncate(25).ok());
+  EXPECT_EQ(write(s, 40), wanted);
+
+  Session& fresh = engine.session();  // the same ids, but nothing was chosen: mirostat begins anew
+  ASSERT_TRUE(fresh.feed(s.ids().first(25)).ok());
+  EXPECT_NE(write(fresh, 40), wanted);
+}
+
 TEST_P(Equivalence, pages_return_to_the_pool) {
   const int32_t before = engine.pages().n_used();
   Session& s = engine.session();

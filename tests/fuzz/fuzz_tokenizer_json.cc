@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   std::vector<uint8_t> scratch_memory((*built)->encode_scratch_bytes(size));
   Arena scratch(scratch_memory.data(), scratch_memory.size());
-  std::vector<int32_t> ids(3 * size + spec->prefix.size() + spec->suffix.size() + 1);
+  std::vector<int32_t> ids((*built)->max_ids(size));
   const auto n = (*built)->encode(text, {}, ids, scratch);
   if (!n.ok()) std::abort();
   for (size_t i = 0; i < *n; ++i) {

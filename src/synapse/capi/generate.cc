@@ -53,7 +53,9 @@ Status generate(syn_session& s, const syn_generate_options& o, syn_token_fn call
   std::string_view stops[kMaxStops];
   SYN_RETURN_IF_ERROR(read_stops(o, stops));
   GenerateOptions options;
-  SYN_RETURN_IF_ERROR(read_sampler(s, o.sampler, options.sampler));
+  Sampler sampler;
+  SYN_RETURN_IF_ERROR(sampler.read(s, o.sampler));
+  options.sampler = sampler.options;
   options.max_tokens = o.max_tokens;
   options.stop = std::span(stops).first(o.n_stop);
   options.show_special = o.show_special != 0;
@@ -75,15 +77,6 @@ Status generate(syn_session& s, const syn_generate_options& o, syn_token_fn call
 }
 
 }  // namespace
-
-Status read_sampler(const syn_session& session, const syn_sampler_options* from, SamplerOptions& made) {
-  syn_sampler_options o;
-  syn_sampler_options_default(&o, sizeof o);
-  SYN_RETURN_IF_ERROR(read_options(o, from, "syn_sampler_options"));
-  if (o.n_bias && !o.bias) return fail(Code::invalid, "bias: NULL with ", o.n_bias);
-  made = sampler_options(o);
-  return check(made, session.model->model->config().vocab_size);
-}
 
 }  // namespace synapse::capi
 

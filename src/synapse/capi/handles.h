@@ -110,9 +110,13 @@ Status plan_session(const syn_model& model, Device& device, const syn_session_op
 // Workers for a session of these options.
 Result<platform::ThreadPool*> start_threads(const syn_model& model, const syn_session_options& options);
 
-SamplerOptions sampler_options(const syn_sampler_options& from);
-// Over the defaults, and checked.
-Status read_sampler(const syn_session& session, const syn_sampler_options* from, SamplerOptions& made);
+// A sampler's options over the defaults, and checked. Views itself: stays where it is.
+struct Sampler {
+  SamplerOptions options;
+  Stage stages[32];
+
+  Status read(const syn_session& session, const syn_sampler_options* from);
+};
 
 // The right to use a session; refused to a second caller. A cancel request that was reported is spent at the end.
 class Use {

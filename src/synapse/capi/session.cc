@@ -112,10 +112,10 @@ syn_status syn_session_sample(syn_session* session, const syn_sampler_options* o
   *id = -1;
   capi::Use use(*session);
   if (!use.held()) return capi::busy(error);
-  SamplerOptions sampler;
-  if (Status status = capi::read_sampler(*session, options, sampler); !status.ok()) return use.report(status, error);
+  capi::Sampler sampler;
+  if (Status status = sampler.read(*session, options); !status.ok()) return use.report(status, error);
   if (use.cancelled()) return use.report(fail(Code::cancelled, "cancelled before a token was chosen"), error);
-  const Result<Pick> pick = session->session->next(sampler);
+  const Result<Pick> pick = session->session->next(sampler.options);
   if (pick.ok()) {
     *id = pick->id;
     if (logprob) *logprob = pick->logprob;

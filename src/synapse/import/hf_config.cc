@@ -37,9 +37,9 @@ class ConfigReader {
   HfConfig out;
 
   Status supported() const {
-    if (const JsonValue q = config_["quantization_config"]; !q.is_null()) {
-      return fail(Code::unsupported, "config.json quantization_config: found quant_method ",
-                  shown(q["quant_method"]), ", wanted weights that are not quantised");
+    for (const std::string_view key : {"quantization_config", "compression_config", "quantization"}) {
+      for (const JsonValue whole : {config_, config_["text_config"]})
+        if (!whole[key].is_null()) return refuse_quantization(std::string("config.json ").append(key), whole[key]);
     }
     for (const auto [key, values] : map_.root["expect"].members()) {
       const JsonValue found = config_[key];
@@ -173,9 +173,11 @@ class ConfigReader {
         {"top_p", "general.sampling.top_p"},
         {"min_p", "general.sampling.min_p"},
         {"repetition_penalty", "general.sampling.penalty_repeat"}};
+    const bool is_greedy = generation["do_sample"].as_bool() == false;
+    if (is_greedy) put("general.sampling.temp", meta_f32(0));
     for (const auto& [from, to] : kSampling) {
       const JsonValue v = generation[from];
-      if (v.is_null()) continue;
+      if (v.is_null() || (is_greedy && from == "temperature")) continue;
       const double x = v.as_number().value_or(-1);
       if (x < 0 || x > 1e6)
         faults_.add("generation_config.json ", from, ": found ", shown(v), ", wanted 0 to 1000000");
@@ -232,7 +234,27 @@ class ConfigReader {
   Faults& faults_;
 };
 
+// The first of these keys that holds a positive integer; 0: none.
+int64_t first_count(JsonValue object, std::initializer_list<std::string_view> keys) {
+  for (const std::string_view key : keys)
+    if (const int64_t n = object[key].as_int().value_or(0); n > 0) return n;
+  return 0;
+}
+
 }  // namespace
+
+Status refuse_quantization(std::string_view where, JsonValue config) {
+  int64_t bits = first_count(config, {"bits", "num_bits", "w_bit", "weight_bits"});
+  if (config["load_in_8bit"].as_bool().value_or(false)) bits = 8;
+  if (config["load_in_4bit"].as_bool().value_or(false)) bits = 4;
+  const int64_t group = first_count(config, {"group_size", "q_group_size"});
+  std::string how;
+  if (bits > 0) how += " (" + std::to_string(bits) + " bits";
+  if (group > 0) how += std::string(how.empty() ? " (" : ", ") + "groups of " + std::to_string(group);
+  if (!how.empty()) how += ")";
+  return fail(Code::unsupported, where, ": quant_method ", shown(config["quant_method"]), how,
+              " is not read; wanted the weights before they were quantised, or a GGUF file");
+}
 
 std::vector<float> llama3_rope_freqs(double theta, int32_t n_rot, const Llama3Scaling& s) {
   std::vector<float> factors;

@@ -21,6 +21,9 @@ struct HfConfig {
 Result<HfConfig> read_hf_config(const WeightMap& map, JsonValue config, JsonValue generation,
                                 std::deque<std::string>& texts, Arena& arena, Faults& faults);
 
+// The error of weights in a quantised form that is not read: its method, bits and groups by name.
+Status refuse_quantization(std::string_view where, JsonValue config);
+
 // The llama3 scheme: long wavelengths are stretched by `factor`, short ones kept, those between interpolated.
 struct Llama3Scaling {
   double factor, low_freq_factor, high_freq_factor, original_positions;

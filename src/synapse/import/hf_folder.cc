@@ -4,6 +4,7 @@
 #include <map>
 
 #include "synapse/import/hf_config.h"
+#include "synapse/import/model_card.h"
 #include "synapse/import/safetensors.h"
 #include "synapse/import/weight_map.h"
 
@@ -33,6 +34,24 @@ Result<JsonValue> parse_object(std::string_view file, std::span<const uint8_t> b
 // general.file_type of a checkpoint whose largest matrices have this type.
 uint32_t file_type(DType dtype) { return dtype == DType::f16 ? 1 : dtype == DType::bf16 ? 32 : 0; }
 
+// Whose model a folder is: the repository that a download cache keeps it for
+// (models--ORG--NAME/snapshots/COMMIT), else the folder's own name.
+struct Repository {
+  std::string organization, name;
+};
+Repository repository_of(const fs::path& folder) {
+  const fs::path root = fs::weakly_canonical(folder);
+  constexpr std::string_view kMark = "models--", kBetween = "--";
+  const std::string cached = root.parent_path().filename() == "snapshots" ? root.parent_path().parent_path().filename() : "";
+  const size_t between = cached.find(kBetween, kMark.size());
+  if (!cached.starts_with(kMark) || between == cached.npos) return {"", root.filename()};
+  return {cached.substr(kMark.size(), between - kMark.size()), cached.substr(between + kBetween.size())};
+}
+
+std::string_view text_of(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
 }  // namespace
 
 Result<Arena> HfFolder::reserve(size_t bytes) {
@@ -53,6 +72,13 @@ Result<HfFolder> HfFolder::open(const std::string& folder, Faults& faults) {
                        json_arena_bytes(tokenizer_config_file.bytes()) + kSlackBytes));
   SYN_TRY(config, parse_object("config.json", config_file.bytes(), arena));
   SYN_TRY(generation, parse_object("generation_config.json", generation_file.bytes(), arena));
+  for (const char* name : {"quantize_config.json", "quant_config.json", "hf_quant_config.json"}) {
+    SYN_TRY(file, open_if_there(root / name));
+    if (file.bytes().empty()) continue;
+    SYN_TRY(memory, self.reserve(json_arena_bytes(file.bytes())));
+    SYN_TRY(quantization, parse_object(name, file.bytes(), memory));
+    return refuse_quantization(name, quantization);
+  }
   const std::string_view model_type = config["model_type"].as_string();
   SYN_TRY(map, WeightMap::of(model_type, arena));
   self.tokenizer_ = std::move(tokenizer_file);
@@ -72,12 +98,12 @@ Result<HfFolder> HfFolder::open(const std::string& folder, Faults& faults) {
                                                               {int32_t(self.rope_freqs_.size())})});
   }
 
-  const std::string& name = self.texts_.emplace_back(fs::weakly_canonical(root).filename().string());
-  self.metadata_.push_back({"general.name", meta_text(name)});
   for (const NamedTensor& t : self.tensors_)
     if (t.name == "token_embd.weight")
       self.metadata_.push_back({"general.file_type", meta_u32(file_type(t.tensor.dtype))});
-  SYN_RETURN_IF_ERROR(self.read_chat_template(folder, self.metadata_, arena));
+  SYN_RETURN_IF_ERROR(self.read_about(folder));
+  SYN_RETURN_IF_ERROR(self.read_chat_templates(folder, arena));
+  self.metadata_.insert(self.metadata_.end(), self.about_.entries().begin(), self.about_.entries().end());
   self.checkpoint_.format = "safetensors";
   self.checkpoint_.metadata = self.metadata_;
   self.checkpoint_.tensors = self.tensors_;
@@ -134,16 +160,36 @@ Status HfFolder::open_tensors(const std::string& folder, std::vector<NamedTensor
   return {};
 }
 
-Status HfFolder::read_chat_template(const std::string& folder, std::vector<MetaEntry>& metadata,
-                                    Arena& arena) {
+Status HfFolder::read_about(const std::string& folder) {
+  SYN_TRY(card, open_if_there(fs::path(folder) / "README.md"));
+  const Repository repository = repository_of(folder);
+  about_.text("general.name", repository.name);
+  if (!repository.organization.empty()) about_.text("general.organization", repository.organization);
+  read_model_card(text_of(card), about_);
+  return {};
+}
+
+// chat_template.jinja, else tokenizer_config.json's chat_template: one text, or a list of {name, template}, of which
+// "default" is the one without a name.
+Status HfFolder::read_chat_templates(const std::string& folder, Arena& arena) {
+  constexpr std::string_view kKey = "tokenizer.chat_template";
   SYN_TRY(file, open_if_there(fs::path(folder) / "chat_template.jinja"));
-  std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-  if (text.empty()) {
-    SYN_TRY(config, parse_object("tokenizer_config.json", tokenizer_config(), arena));
-    text = config["chat_template"].as_string();
+  if (!file.bytes().empty()) return about_.text(kKey, text_of(file)), Status();
+  SYN_TRY(config, parse_object("tokenizer_config.json", tokenizer_config(), arena));
+  const JsonValue templates = config["chat_template"];
+  if (!templates.is_array()) {
+    if (!templates.as_string().empty()) about_.text(kKey, templates.as_string());
+    return {};
   }
-  if (text.empty()) return {};
-  metadata.push_back({"tokenizer.chat_template", meta_text(texts_.emplace_back(text))});
+  std::vector<std::string_view> names;
+  for (const JsonValue t : templates.elements()) {
+    const std::string_view name = t["name"].as_string(), text = t["template"].as_string();
+    if (name.empty() || text.empty())
+      return fail(Code::corrupt, "tokenizer_config.json chat_template: wanted a list of objects with name and template");
+    about_.text(name == "default" ? std::string(kKey) : std::string(kKey).append(".").append(name), text);
+    if (name != "default") names.push_back(name);
+  }
+  if (!names.empty()) about_.texts("tokenizer.chat_templates", names);
   return {};
 }
 

@@ -1,12 +1,13 @@
 // Opens a Hugging Face folder (config.json, model.safetensors or its shards, generation_config.json) as a
 // Checkpoint under GGUF's names. Tensors are views of the mapped files except where
-// models/<family>/weights.json wants a transform.
+// models/<family>/weights.json wants a transform. README.md's front matter and the chat templates come along.
 #pragma once
 #include <deque>
 #include <string>
 #include <vector>
 
 #include "synapse/base/faults.h"
+#include "synapse/import/metadata.h"
 #include "synapse/io/checkpoint.h"
 #include "synapse/platform/platform.h"
 
@@ -27,13 +28,15 @@ class HfFolder {
  private:
   HfFolder() = default;
   Status open_tensors(const std::string& folder, std::vector<NamedTensor>& tensors, Faults& faults);
-  Status read_chat_template(const std::string& folder, std::vector<MetaEntry>& metadata, Arena& arena);
+  Status read_chat_templates(const std::string& folder, Arena& arena);
+  Status read_about(const std::string& folder);
   Result<Arena> reserve(size_t bytes);
 
   std::vector<platform::MappedFile> files_;
   platform::MappedFile tokenizer_, tokenizer_config_;
   std::vector<platform::Reservation> memory_;
   std::deque<std::string> texts_;
+  Metadata about_;  // name, terms, templates
   std::vector<MetaEntry> metadata_;
   std::vector<NamedTensor> tensors_;
   std::vector<float> rope_freqs_;

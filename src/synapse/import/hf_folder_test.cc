@@ -214,8 +214,21 @@ TEST(hf_folder, what_is_not_run_is_refused_by_name) {
   EXPECT_HAS(error_of(TinyLlama().replace("\"llama\"", "\"zebra\"")),
              "model_type: found \"zebra\", wanted one of llama, mistral, qwen2, qwen3");
   EXPECT_HAS(error_of(TinyLlama().replace("silu", "gelu")), "hidden_act: found \"gelu\", wanted silu");
-  EXPECT_HAS(error_of(TinyLlama().with("\"quantization_config\":{\"quant_method\":\"gptq\"}")),
-             "quant_method \"gptq\"");
+  const std::pair<const char*, const char*> quantised[] = {
+      {R"("quantization_config":{"quant_method":"gptq","bits":4,"group_size":128})",
+       "config.json quantization_config: quant_method \"gptq\" (4 bits, groups of 128) is not read"},
+      {R"("quantization_config":{"quant_method":"bitsandbytes","load_in_4bit":true})", "\"bitsandbytes\" (4 bits)"},
+      {R"("quantization_config":{"quant_method":"fp8"})", "\"fp8\" is not read"},
+      {R"("quantization_config":{})", "quant_method nothing is not read"},
+      {R"("quantization":{"group_size":64,"bits":4})", "config.json quantization: quant_method nothing (4 bits, groups of 64)"},
+      {R"("text_config":{"quantization_config":{"quant_method":"awq"}})", "quant_method \"awq\" is not read"}};
+  for (const auto& [members, message] : quantised) EXPECT_HAS(error_of(TinyLlama().with(members)), message);
+  {
+    const Folder folder;
+    TinyLlama().write(folder);
+    folder.write("quantize_config.json", R"({"bits": 8})");
+    EXPECT_HAS(Opened(folder.path).error(), "quantize_config.json: quant_method nothing (8 bits) is not read");
+  }
   for (const char* type : {"yarn", "dynamic", "longrope"}) {
     EXPECT_HAS(
         error_of(TinyLlama().with("\"rope_scaling\":{\"type\":\"" + std::string(type) + "\",\"factor\":2}")),
@@ -228,6 +241,26 @@ TEST(hf_folder, what_is_not_run_is_refused_by_name) {
                           .with("\"sliding_window\":4,\"layer_types\":[\"full_attention\",\"sliding_attention\"]")
                           .replace("\"num_hidden_layers\":1", "\"num_hidden_layers\":2")),
              "sliding_window: found 1 of 2 layers without it");
+}
+
+TEST(hf_folder, name_terms_and_templates_come_along) {
+  const Folder folder;
+  const fs::path snapshot = folder.path / "models--org--Tiny-1B" / "snapshots" / std::string(40, 'c');
+  fs::create_directories(snapshot);
+  TinyLlama().write(folder);
+  folder.write("README.md", "---\nlicense: mit\n---\n");
+  folder.write("tokenizer_config.json",
+               R"({"chat_template": [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b"}]})");
+  for (const char* file : {"config.json", "model.safetensors", "README.md", "tokenizer_config.json"})
+    fs::rename(folder.path / file, snapshot / file);
+  const Opened o(snapshot);
+  ASSERT_TRUE(o.result.ok()) << o.error();
+  EXPECT_EQ(*o.checkpoint().require_text("general.name"), "Tiny-1B");
+  EXPECT_EQ(*o.checkpoint().require_text("general.organization"), "org");
+  EXPECT_EQ(*o.checkpoint().require_text("general.license"), "mit");
+  EXPECT_EQ(*o.checkpoint().require_text("tokenizer.chat_template"), "a");
+  EXPECT_EQ(*o.checkpoint().require_text("tokenizer.chat_template.tool_use"), "b");
+  EXPECT_EQ(o.checkpoint().find("tokenizer.chat_templates")->count, 1u);
 }
 
 TEST(hf_folder, rope_is_read_in_both_forms) {
@@ -313,6 +346,8 @@ TEST(hf_folder, generation_settings_and_end_ids_are_kept) {
   EXPECT_EQ(o.checkpoint().find("general.sampling.top_k")->as_int(), 20);
   EXPECT_EQ(o.checkpoint().find("general.sampling.top_p")->as_float(), double(0.95f));
   EXPECT_EQ(*o.checkpoint().require_text("tokenizer.chat_template"), "{{ messages }}");
+  folder.write("generation_config.json", R"({"temperature":0.6,"do_sample":false})");
+  EXPECT_EQ(Opened(folder.path).checkpoint().find("general.sampling.temp")->as_float(), 0.0);  // greedy
   folder.write("generation_config.json", R"({"temperature":-1})");
   EXPECT_HAS(std::string(Opened(folder.path).error()), "generation_config.json temperature: found -1");
 }

@@ -1,10 +1,12 @@
 #include "synapse/import/source.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "synapse/import/hf_folder.h"
-#include "synapse/import/tokenizer_json.h"
+#include "synapse/import/llama2c.h"
+#include "synapse/import/names.h"
+#include "synapse/import/pattern_engine.h"
+#include "synapse/import/tokenizer_files.h"
 #include "synapse/io/gguf.h"
 
 namespace synapse {
@@ -14,20 +16,6 @@ namespace {
 constexpr size_t kTokenizerTablesFloor = size_t(1) << 20;
 
 using Parts = std::vector<std::span<const uint8_t>>;
-
-bool has_gguf_name(const fs::path& path) { return path.extension() == ".gguf"; }
-
-// "model" of "model-00002-of-00005": the name all parts share, or nothing when `stem` is no part of a split file.
-std::optional<std::string> split_prefix(const std::string& stem) {
-  constexpr size_t kTail = sizeof "-00001-of-00005" - 1;
-  if (stem.size() <= kTail) return std::nullopt;
-  const std::string tail = stem.substr(stem.size() - kTail);
-  const auto digits = [&](size_t at) {
-    return std::all_of(tail.begin() + at, tail.begin() + at + 5, [](char c) { return c >= '0' && c <= '9'; });
-  };
-  if (tail[0] != '-' || tail.substr(6, 4) != "-of-" || !digits(1) || !digits(10)) return std::nullopt;
-  return stem.substr(0, stem.size() - kTail);
-}
 
 fs::path part_path(const fs::path& any, const std::string& prefix, int32_t part, int32_t n_parts) {
   char tail[32];
@@ -40,76 +28,7 @@ Status about(const fs::path& file, const Status& status) {
   return fail(status.code(), file.c_str(), ": ", status.message());
 }
 
-// Sorted; a split file counts once, by its first part. Empty when the folder cannot be read.
-std::vector<fs::path> gguf_files(const fs::path& folder) {
-  std::vector<fs::path> found;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string stem = entry.path().stem().string();
-    const bool later_part = split_prefix(stem) && stem.find("-00001-of-") == std::string::npos;
-    if (has_gguf_name(entry.path()) && !later_part) found.push_back(entry.path());
-  }
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string all;
-  for (const std::string& word : words) all += (all.empty() ? "" : ", ") + word;
-  return all.empty() ? "none" : all;
-}
-
-// The one file or folder of the model folders that is called `name` or begins with it ("synapse-story-4m" is
-// synapse-story-4m-Q8_0.gguf); an error when there is none or more than one.
-Result<fs::path> find_named(const std::string& name) {
-  std::vector<fs::path> near;
-  for (const fs::path& folder : model_folders()) {
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-      const std::string known = entry.path().filename().string();
-      if (known == name || known == name + ".gguf") return entry.path();
-    }
-    for (const fs::path& file : gguf_files(folder)) {
-      if (file.filename().string().starts_with(name + "-")) near.push_back(file);
-    }
-    if (!near.empty()) break;
-  }
-  if (near.size() == 1) return near[0];
-  if (near.empty()) {
-    return fail(Code::not_found, name, ": no such file, folder or model name; names are: ", joined(model_names()));
-  }
-  std::vector<std::string> names;
-  for (const fs::path& file : near) names.push_back(file.stem().string());
-  return fail(Code::invalid, name, ": more than one model begins so: ", joined(names));
-}
-
 }  // namespace
-
-std::vector<fs::path> model_folders() {
-  std::vector<fs::path> folders;
-  if (const char* named = std::getenv("SYNAPSE_MODELS"); named && *named) folders.emplace_back(named);
-  std::error_code unknown;
-  const fs::path program = fs::read_symlink("/proc/self/exe", unknown);
-  if (!unknown) {
-    folders.push_back(program.parent_path() / "../../models/bundled");
-    folders.push_back(program.parent_path() / "../share/synapse/models");
-  }
-  return folders;
-}
-
-std::vector<std::string> model_names() {
-  std::vector<std::string> names;
-  for (const fs::path& folder : model_folders()) {
-    std::error_code ignored;
-    for (const fs::path& file : gguf_files(folder)) names.push_back(file.stem().string());
-    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-      if (entry.is_directory(ignored)) names.push_back(entry.path().filename().string());
-    }
-  }
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
-}
 
 Source::Source() = default;
 Source::~Source() = default;
@@ -117,27 +36,46 @@ Source::~Source() = default;
 Result<std::unique_ptr<Source>> Source::open(const std::string& name, Faults& faults) {
   std::unique_ptr<Source> source(new Source);
   std::error_code absent;
-  source->path_ = name;
-  if (!fs::exists(source->path_, absent)) {
-    SYN_TRY(found, find_named(name));
-    source->path_ = found.lexically_normal();
-  }
+  SYN_TRY(found, find_model(name));
+  source->path_ = found;
   if (fs::is_directory(source->path_, absent)) {
     SYN_RETURN_IF_ERROR(source->open_folder(source->path_, faults));
   } else {
-    SYN_RETURN_IF_ERROR(source->open_gguf(source->path_));
+    SYN_RETURN_IF_ERROR(source->open_file(source->path_));
   }
   return source;
 }
 
-Status Source::open_gguf(const fs::path& file) {
-  SYN_TRY(first, platform::MappedFile::open(file.c_str()));
+Status Source::open_file(const fs::path& file) {
+  SYN_TRY(mapped, platform::MappedFile::open(file.c_str()));
+  const bool is_llama2c =
+      has_llama2c_magic(mapped.bytes()) || (file.extension() == ".bin" && !has_gguf_magic(mapped.bytes()));
+  return is_llama2c ? open_llama2c(file, std::move(mapped)) : open_gguf(file, std::move(mapped));
+}
+
+Status Source::open_llama2c(const fs::path& file, platform::MappedFile mapped) {
+  form_ = Form::llama2c;
+  name_ = file.stem().string();
+  SYN_TRY(tables, Region::make(kLlama2cArenaBytes));
+  tables_ = std::move(tables);
+  const Result<Checkpoint> checkpoint = read_llama2c(mapped.bytes(), name_, tables_.arena());
+  if (!checkpoint.ok()) return about(file, checkpoint.status());
+  checkpoint_ = *checkpoint;
+  n_files_ = 1;
+  file_bytes_ = mapped.bytes().size();
+  files_.push_back(std::move(mapped));
+  return {};
+}
+
+Status Source::open_gguf(const fs::path& file, platform::MappedFile first) {
+  form_ = Form::gguf;
   const std::optional<std::string> prefix = split_prefix(file.stem().string());
   const Result<int32_t> split_count = gguf_split_count(first.bytes());
   if (!split_count.ok()) return about(file, split_count.status());
   const int32_t n_parts = *split_count;
   if (n_parts > 1 && !prefix) {
-    return fail(Code::invalid, file.c_str(), ": one of ", n_parts, " parts, wanted a name like NAME-00001-of-0000N.gguf");
+    return fail(Code::invalid, file.c_str(), ": one of ", n_parts,
+                " parts, wanted a name like NAME-00001-of-0000N.gguf");
   }
   if (n_parts <= 1) {
     files_.push_back(std::move(first));
@@ -175,19 +113,19 @@ Status Source::open_folder(const fs::path& folder, Faults& faults) {
     }
     return {};
   }
-  if (fs::exists(folder / "tokenizer.json", absent)) {
-    checkpoint_.format = "tokenizer.json";
+  if (const std::string_view name = tokenizer_file_of(folder); !name.empty()) {
+    checkpoint_.format = name;
     n_files_ = 1;
-    file_bytes_ = fs::file_size(folder / "tokenizer.json", absent);
+    file_bytes_ = fs::file_size(folder / name, absent);
     return {};
   }
   const std::vector<fs::path> files = gguf_files(folder);
   if (files.size() == 1) {
     path_ = files[0];
-    return open_gguf(path_);
+    return open_file(path_);
   }
   if (files.empty()) {
-    return fail(Code::not_found, folder.c_str(), ": no config.json, tokenizer.json or GGUF file in this folder");
+    return fail(Code::not_found, folder.c_str(), ": no config.json, tokenizer or GGUF file in this folder");
   }
   std::vector<std::string> names;
   for (const fs::path& file : files) names.push_back(file.filename().string());
@@ -200,35 +138,47 @@ const Result<TokenizerSpec>& Source::tokenizer() {
 }
 
 Result<TokenizerSpec> Source::read_tokenizer() {
-  if (!tables_.bytes().empty()) {
-    // A table entry of a token is no larger than a few times the bytes it has in the file.
-    size_t bytes = kTokenizerTablesFloor;
-    for (const MetaEntry& entry : checkpoint_.metadata) bytes += 16 * entry.value.bytes.size();
-    SYN_TRY(region, Region::make(bytes));
-    tokenizer_region_ = std::move(region);
-    return tokenizer_spec(checkpoint_, tokenizer_region_.arena());
+  switch (form_) {
+    case Form::gguf:
+      return read_gguf_tokenizer();
+    case Form::llama2c:
+      return read_llama2c_tokenizer();
+    case Form::folder:
+      break;
   }
-  const fs::path json = path_ / "tokenizer.json";
-  std::error_code absent;
-  if (!fs::exists(json, absent)) return TokenizerSpec{};
-  SYN_TRY(text, platform::MappedFile::open(json.c_str()));
-  const fs::path config = path_ / "tokenizer_config.json";
-  platform::MappedFile more;
-  if (fs::exists(config, absent)) {
-    SYN_TRY(mapped, platform::MappedFile::open(config.c_str()));
-    more = std::move(mapped);
-  }
-  SYN_TRY(region, Region::make(kTokenizerTablesFloor + tokenizer_json_arena_bytes(text.bytes()) +
-                               tokenizer_json_arena_bytes(more.bytes())));
+  return read_folder_tokenizer(path_, tokenizer_region_, files_);
+}
+
+Result<TokenizerSpec> Source::read_gguf_tokenizer() {
+  // A table entry of a token is no larger than a few times the bytes it has in the file.
+  size_t bytes = kTokenizerTablesFloor;
+  for (const MetaEntry& entry : checkpoint_.metadata) bytes += 16 * entry.value.bytes.size();
+  SYN_TRY(region, Region::make(bytes));
   tokenizer_region_ = std::move(region);
-  Arena& arena = tokenizer_region_.arena();
-  SYN_TRY(spec, read_tokenizer_json(text.bytes(), arena));
-  files_.push_back(std::move(text));
-  if (!more.bytes().empty()) {
-    SYN_RETURN_IF_ERROR(apply_tokenizer_config(more.bytes(), spec, arena));
-    files_.push_back(std::move(more));
-  }
+  SYN_TRY(spec, tokenizer_spec(checkpoint_, tokenizer_region_.arena()));
+  if (!spec.patterns.empty()) spec.pattern_engine = pattern_engine();
   return spec;
+}
+
+// tok512.bin beside a checkpoint with 512 tokens, or tokenizer.bin.
+Result<TokenizerSpec> Source::read_llama2c_tokenizer() {
+  SYN_TRY(vocab_size, checkpoint_.require_int("{arch}.vocab_size"));
+  const std::string sized = "tok" + std::to_string(vocab_size) + ".bin";
+  for (const std::string& name : {sized, std::string("tokenizer.bin")}) {
+    const fs::path file = path_.parent_path() / name;
+    std::error_code absent;
+    if (!fs::exists(file, absent)) continue;
+    SYN_TRY(mapped, platform::MappedFile::open(file.c_str()));
+    SYN_TRY(region, Region::make(llama2c_tokenizer_arena_bytes(mapped.bytes())));
+    tokenizer_region_ = std::move(region);
+    const auto spec =
+        synapse::read_llama2c_tokenizer(mapped.bytes(), int32_t(vocab_size), tokenizer_region_.arena());
+    if (!spec.ok()) return about(file, spec.status());
+    files_.push_back(std::move(mapped));
+    return spec;
+  }
+  return fail(Code::not_found, path_.c_str(), ": no tokenizer; wanted ", sized,
+              " or tokenizer.bin beside it");
 }
 
 void Source::drop_tokenizer() {
@@ -238,7 +188,8 @@ void Source::drop_tokenizer() {
 
 std::vector<int32_t> Source::end_ids() {
   std::vector<int32_t> ids;
-  if (const Result<TokenizerSpec>& spec = tokenizer(); spec.ok()) ids.assign(spec->end_ids.begin(), spec->end_ids.end());
+  if (const Result<TokenizerSpec>& spec = tokenizer(); spec.ok())
+    ids.assign(spec->end_ids.begin(), spec->end_ids.end());
   const MetaValue* more = checkpoint_.find("synapse.generation.end_ids");
   if (more && more->type == MetaType::array && more->element == MetaType::i32) {
     for (uint64_t i = 0; i < more->count; ++i) ids.push_back(int32_t(meta_element(*more, i).i));

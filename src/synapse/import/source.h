@@ -1,5 +1,5 @@
-// What -m names, opened: a GGUF file (any part of a split one), a folder in Hugging Face form, a folder of
-// tokenizer files alone, a folder with one GGUF, or the name of a model in one of the model folders.
+// What -m names, opened: a GGUF file (any part of a split one), a llama2.c checkpoint, a folder in Hugging Face
+// form, a folder of tokenizer files alone, a folder with one GGUF, or a name (import/names.h).
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -14,13 +14,6 @@
 namespace synapse {
 
 class HfFolder;  // import/hf_folder.h
-
-// Where names are looked up, in this order: $SYNAPSE_MODELS, the source tree this program was built in
-// (../../models/bundled beside it), the prefix it is installed under (../share/synapse/models).
-std::vector<std::filesystem::path> model_folders();
-
-// The names that can be given: files and folders found there.
-std::vector<std::string> model_names();
 
 class Source {
  public:
@@ -49,15 +42,23 @@ class Source {
 
  private:
   Source();
-  Status open_gguf(const std::filesystem::path& file);
+  enum class Form : uint8_t { gguf, llama2c, folder };
+
+  Status open_file(const std::filesystem::path& file);
+  Status open_gguf(const std::filesystem::path& file, platform::MappedFile first);
+  Status open_llama2c(const std::filesystem::path& file, platform::MappedFile mapped);
   Status open_folder(const std::filesystem::path& folder, Faults& faults);
   Result<TokenizerSpec> read_tokenizer();
+  Result<TokenizerSpec> read_gguf_tokenizer();
+  Result<TokenizerSpec> read_llama2c_tokenizer();
 
+  Form form_ = Form::folder;
   std::filesystem::path path_;
+  std::string name_;  // of a llama2.c checkpoint
   size_t n_files_ = 0;
   uint64_t file_bytes_ = 0;
   std::vector<platform::MappedFile> files_;
-  std::unique_ptr<HfFolder> folder_;  // null for GGUF
+  std::unique_ptr<HfFolder> folder_;  // null for files and where there are only tokenizer files
   Region tables_;
   Checkpoint checkpoint_;
   Region tokenizer_region_;

@@ -25,7 +25,7 @@ class SourceTest : public testing::Test {
           if (dtype == DType::f32) std::memcpy(out, in, n * sizeof(float));
           return dtype == DType::f32;
         };
-        ASSERT_TRUE(write_synth(shape, DType::f32, 1, f32_only, (folder / "whole.gguf").string()).ok());
+        ASSERT_TRUE(write_synth(shape, DType::f32, 1, f32_only, (folder / "whole.gguf").string(), true).ok());
       }
   }
   void TearDown() override { fs::remove_all(folder); }

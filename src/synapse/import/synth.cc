@@ -1,18 +1,14 @@
 #include "synapse/import/synth.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <deque>
-#include <memory>
 #include <vector>
 
 #include "synapse/base/rng.h"
 #include "synapse/import/hf_config.h"
+#include "synapse/import/out_file.h"
 #include "synapse/io/gguf_write.h"
 
 namespace synapse {
@@ -25,16 +21,6 @@ constexpr SynthShape kShapes[] = {
     {"tiny-llama", "llama", "llama-bpe", 2, 64, 128, 4, 2, 32, 512, 256, 10000, 1e-5f, false, 0, true},
     {"tiny-qwen3", "qwen3", "qwen2", 2, 64, 128, 4, 2, 32, 512, 256, 10000, 1e-6f, true, 0, false},
 };
-
-struct FileType {
-  DType dtype;
-  uint32_t number;  // general.file_type
-  DType embedding;
-};
-constexpr FileType kFileTypes[] = {{DType::f32, 0, DType::f32},    {DType::f16, 1, DType::f16},
-                                   {DType::bf16, 32, DType::bf16}, {DType::q8_0, 7, DType::q8_0},
-                                   {DType::q4_0, 2, DType::q8_0},  {DType::q4_1, 3, DType::q8_0},
-                                   {DType::q5_0, 8, DType::q8_0},  {DType::q5_1, 9, DType::q8_0}};
 
 // Byte-level BPE: the 256 bytes in the alphabet of GPT-2, then words over a..z and A..Z by length, each made
 // of the word before its last letter and that letter; at the end the control tokens.
@@ -199,19 +185,11 @@ Status write_tensor(GgufWriter& writer, const NamedTensor& t, const SynthShape& 
   return {};
 }
 
-Status write_to_file(void* file, std::span<const uint8_t> bytes) {
-  if (std::fwrite(bytes.data(), 1, bytes.size(), static_cast<std::FILE*>(file)) == bytes.size()) return {};
-  return fail(Code::io, "write: ", std::strerror(errno));
-}
-
-Status write_all(std::FILE* file, const Plan& plan, uint64_t seed, Quantize quantize) {
-  SYN_TRY(writer, GgufWriter::begin({write_to_file, file}, plan.metadata, plan.tensors));
+Status write_all(OutFile& file, const Plan& plan, uint64_t seed, Quantize quantize) {
+  SYN_TRY(writer, GgufWriter::begin(file.sink(), plan.metadata, plan.tensors));
   for (const NamedTensor& t : plan.tensors)
     SYN_RETURN_IF_ERROR(write_tensor(writer, t, plan.shape(), seed, quantize));
-  SYN_RETURN_IF_ERROR(writer.finish());
-  if (std::fflush(file) != 0 || ::fsync(::fileno(file)) != 0)
-    return fail(Code::io, "write: ", std::strerror(errno));
-  return {};
+  return writer.finish();
 }
 
 }  // namespace
@@ -219,20 +197,13 @@ Status write_all(std::FILE* file, const Plan& plan, uint64_t seed, Quantize quan
 std::span<const SynthShape> synth_shapes() { return kShapes; }
 
 Status write_synth(const SynthShape& shape, DType dtype, uint64_t seed, Quantize quantize,
-                   const std::string& path) {
-  const auto type = std::ranges::find(kFileTypes, dtype, &FileType::dtype);
-  if (type == std::end(kFileTypes))
-    return fail(Code::unsupported, "synth: type ", label(dtype), " has no file type here");
+                   const std::string& path, bool overwrite) {
+  const FileType* type = find_file_type(dtype);
+  if (!type) return fail(Code::unsupported, "synth: type ", label(dtype), " has no file type here");
   const Plan plan(shape, *type);
-  const std::string unfinished = path + ".part";
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(unfinished.c_str(), "wb"),
-                                                             std::fclose);
-  if (!file) return fail(Code::io, unfinished, ": ", std::strerror(errno));
-  Status status = write_all(file.get(), plan, seed, quantize);
-  if (status.ok() && std::rename(unfinished.c_str(), path.c_str()) != 0)
-    status = fail(Code::io, path, ": ", std::strerror(errno));
-  if (!status.ok()) std::remove(unfinished.c_str());
-  return status;
+  SYN_TRY(file, OutFile::create(path, overwrite));
+  SYN_RETURN_IF_ERROR(write_all(file, plan, seed, quantize));
+  return file.finish();
 }
 
 }  // namespace synapse

@@ -7,6 +7,7 @@
 
 #include "synapse/base/dtype.h"
 #include "synapse/base/status.h"
+#include "synapse/import/file_type.h"
 
 namespace synapse {
 
@@ -22,13 +23,10 @@ struct SynthShape {
 };
 std::span<const SynthShape> synth_shapes();
 
-// n elements, whole blocks, into `out`; false when it cannot make this format.
-using Quantize = bool (*)(DType dtype, void* out, const float* in, size_t n);
-
-// Writes the file beside itself first and renames it when it is whole. Matrices are uniform with deviation
+// Writes the file through an OutFile. Matrices are uniform with deviation
 // 1 / sqrt(in), norms near 1; each value is a function of seed, tensor name and index. Norms stay f32; the
 // embedding, tied to the head, is Q8_0 where `dtype` has fewer bits.
 Status write_synth(const SynthShape& shape, DType dtype, uint64_t seed, Quantize quantize,
-                   const std::string& path);
+                   const std::string& path, bool overwrite);
 
 }  // namespace synapse

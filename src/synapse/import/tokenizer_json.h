@@ -10,8 +10,8 @@
 
 namespace synapse {
 
-// Byte-level BPE (GPT-2, Llama 3, Qwen and the like) and SentencePiece BPE (Llama 2, Mistral, Gemma). The spec
-// views `bytes` and `arena`.
+// Byte-level BPE (GPT-2, Llama 3, Qwen, CLIP and the like), SentencePiece BPE (Llama 2, Mistral, Gemma), Unigram and
+// WordPiece (BERT). The spec views `bytes` and `arena`.
 Result<TokenizerSpec> read_tokenizer_json(std::span<const uint8_t> bytes, Arena& arena);
 
 // The most that read_tokenizer_json takes from its arena.

@@ -129,14 +129,15 @@ TEST(tokenizer_json, what_it_cannot_do_is_refused_by_name) {
     const Read r(f.text());
     return r.t.error;
   };
-  EXPECT_EQ(refusal([](File& f) { f.model = R"("type":"Unigram")"; }), "tokenizer.json: model Unigram, wanted BPE");
-  EXPECT_EQ(refusal([](File& f) { f.model += R"(,"end_of_word_suffix":"</w>")"; }), "tokenizer.json: model.end_of_word_suffix '</w>'");
-  EXPECT_EQ(refusal([](File& f) { f.normalizer = R"({"type":"Lowercase"})"; }).substr(0, 36), "tokenizer.json: normalizer Lowercase");
+  EXPECT_EQ(refusal([](File& f) { f.model = R"("type":"WordLevel")"; }), "tokenizer.json: model WordLevel, wanted BPE, Unigram or WordPiece");
+  EXPECT_EQ(refusal([](File& f) { f.model += R"(,"continuing_subword_prefix":"##")"; }), "tokenizer.json: model.continuing_subword_prefix '##'");
+  EXPECT_EQ(refusal([](File& f) { f.normalizer = R"({"type":"Nmt"})"; }), "tokenizer.json: normalizer Nmt");
   EXPECT_EQ(refusal([](File& f) { f.pre_tokenizer = "null"; }), "tokenizer.json: pre_tokenizer without ByteLevel or Metaspace");
   EXPECT_EQ(refusal([](File& f) { f.pre_tokenizer = R"({"type":"Whitespace"})"; }), "tokenizer.json: pre_tokenizer Whitespace");
-  EXPECT_EQ(refusal([](File& f) { f.pre_tokenizer = R"({"type":"Split","pattern":{"Regex":"x+"},"behavior":"Isolated"})"; }),
-            "tokenizer.json: pre_tokenizer Split by x+");
-  EXPECT_EQ(refusal([](File& f) { f.post_processor = R"({"type":"RobertaProcessing"})"; }), "tokenizer.json: post_processor RobertaProcessing");
+  EXPECT_EQ(refusal([](File& f) { f.pre_tokenizer = R"({"type":"Split","pattern":{"Regex":"x+"},"behavior":"Contiguous"})"; }),
+            "tokenizer.json: pre_tokenizer Split with behavior Contiguous");
+  EXPECT_EQ(refusal([](File& f) { f.post_processor = R"({"type":"RobertaProcessing","cls":["<s>",9],"sep":["</s>",10]})"; }),
+            "tokenizer.json: post_processor: id 10 for sep, there are 10 tokens");
   EXPECT_EQ(refusal([](File& f) { f.decoder = R"({"type":"WordPiece"})"; }), "tokenizer.json: decoder WordPiece");
 }
 

@@ -302,6 +302,12 @@ size_t gguf_arena_bytes(std::span<const std::span<const uint8_t>> parts) {
   return total;
 }
 
+bool has_gguf_magic(std::span<const uint8_t> file) {
+  uint32_t magic = 0;
+  if (file.size() >= sizeof magic) std::memcpy(&magic, file.data(), sizeof magic);
+  return magic == kMagic || magic == kMagicSwapped;
+}
+
 Result<int32_t> gguf_split_count(std::span<const uint8_t> first_part) {
   Reader reader(first_part, 0);
   SYN_RETURN_IF_ERROR(reader.header());

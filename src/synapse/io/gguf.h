@@ -13,6 +13,9 @@ Result<Checkpoint> read_gguf(std::span<const std::span<const uint8_t>> parts, Ar
 // are not GGUF at all.
 size_t gguf_arena_bytes(std::span<const std::span<const uint8_t>> parts);
 
+// Whether a file begins as GGUF does, in either byte order.
+bool has_gguf_magic(std::span<const uint8_t> file);
+
 // Number of parts a file belongs to (metadata split.count), 1 for a whole one.
 Result<int32_t> gguf_split_count(std::span<const uint8_t> first_part);
 

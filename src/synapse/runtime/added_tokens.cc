@@ -37,8 +37,15 @@ void AddedTokens::build(std::span<AddedToken> tokens) {
   for (size_t b = 1; b < 257; ++b) first_[b] += first_[b - 1];
 }
 
+bool AddedTokens::Rules::forbid(const AddedToken& token, size_t begin) const {
+  if (!token.special) return false;
+  if (!parse_special) return true;
+  const auto next = std::partition_point(literal.begin(), literal.end(), [=](const TextRange& r) { return r.end <= begin; });
+  return next != literal.end() && next->begin < begin + token.text.size();
+}
+
 // Narrows the range of tokens that share the text's first k bytes, byte by byte.
-const AddedToken* AddedTokens::longest_at(std::string_view text, size_t at, bool parse_special) const {
+const AddedToken* AddedTokens::longest_at(std::string_view text, size_t at, const Rules& rules) const {
   const auto byte = uint8_t(text[at]);
   const AddedToken* lo = sorted_.data() + first_[byte];
   const AddedToken* hi = sorted_.data() + first_[byte + 1];
@@ -47,7 +54,7 @@ const AddedToken* AddedTokens::longest_at(std::string_view text, size_t at, bool
     const auto fits = [&](const AddedToken& t) {
       const bool touches = t.single_word && ((at > 0 && is_word(text, previous_char(text, at))) ||
                                              (at + k < text.size() && is_word(text, at + k)));
-      return (parse_special || !t.special) && !touches;
+      return !rules.forbid(t, at) && !touches;
     };
     for (; lo != hi && lo->text.size() == k; ++lo) {
       if ((!best || best->text.size() < k) && fits(*lo)) best = lo;
@@ -60,11 +67,12 @@ const AddedToken* AddedTokens::longest_at(std::string_view text, size_t at, bool
   return best;
 }
 
-AddedTokens::Match AddedTokens::find(std::string_view text, size_t from, bool parse_special) const {
+AddedTokens::Match AddedTokens::find(std::string_view text, size_t from, bool parse_special,
+                                    std::span<const TextRange> literal) const {
   for (size_t at = from; at < text.size() && !sorted_.empty(); ++at) {
     const auto byte = uint8_t(text[at]);
     if (first_[byte] == first_[byte + 1]) continue;
-    const AddedToken* token = longest_at(text, at, parse_special);
+    const AddedToken* token = longest_at(text, at, {parse_special, literal});
     if (!token) continue;
     Match match = {at, at + token->text.size(), token->id};
     while (token->lstrip && match.begin > from) {

@@ -18,11 +18,17 @@ class AddedTokens {
 
   // `tokens` is kept and sorted; empty texts are dropped, of equal texts the first counts.
   void build(std::span<AddedToken> tokens);
-  // The first match at or after `from`; special tokens only when `parse_special`.
-  Match find(std::string_view text, size_t from, bool parse_special) const;
+  // The first match at or after `from`; special tokens only when `parse_special`, and outside the `literal` ranges
+  // (ascending, apart).
+  Match find(std::string_view text, size_t from, bool parse_special, std::span<const TextRange> literal = {}) const;
 
  private:
-  const AddedToken* longest_at(std::string_view text, size_t at, bool parse_special) const;
+  struct Rules {
+    bool parse_special;
+    std::span<const TextRange> literal;
+    bool forbid(const AddedToken& token, size_t begin) const;
+  };
+  const AddedToken* longest_at(std::string_view text, size_t at, const Rules& rules) const;
 
   std::span<const AddedToken> sorted_;
   uint32_t first_[257] = {};  // sorted_[first_[b]] is the first whose text begins with byte b

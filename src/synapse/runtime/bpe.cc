@@ -25,6 +25,8 @@ void MergeTable::clear() { std::fill(slots_.begin(), slots_.end(), Slot{kFree, {
 
 size_t MergeTable::slot_of(uint64_t pair) const { return size_t((mix64(pair) >> 32) * slots_.size() >> 32); }
 
+void MergeTable::look_for(int32_t left, int32_t right) const { __builtin_prefetch(&slots_[slot_of(pair_of(left, right))]); }
+
 void MergeTable::insert(int32_t left, int32_t right, Join join) {
   const uint64_t pair = pair_of(left, right);
   size_t slot = slot_of(pair);

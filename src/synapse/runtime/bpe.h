@@ -22,6 +22,7 @@ class MergeTable {
   bool reserve(size_t n_merges, Arena& arena);  // as Vocabulary::reserve
   void clear();                                 // before the first insert
   void insert(int32_t left, int32_t right, Join join);  // the first of equal pairs stays
+  void look_for(int32_t left, int32_t right) const;     // brings the pair's place closer, ahead of insert
   Join find(int32_t left, int32_t right) const;
   bool empty() const { return slots_.empty(); }
 

@@ -36,6 +36,36 @@ size_t write_spaced(std::string_view text, char* out) {
   return n;
 }
 
+// The first piece of a word has a space before it, but what cleaned text writes close to the word before.
+size_t write_piece(const TokenizerSpec& spec, std::string_view text, char* out) {
+  constexpr std::string_view kClose[] = {".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re"};
+  const bool next = !spec.next_prefix.empty() && text.starts_with(spec.next_prefix);
+  const bool first = spec.next_prefix.empty() ? text.starts_with(spec.first_prefix) : !next;
+  text.remove_prefix(next ? spec.next_prefix.size() : first ? spec.first_prefix.size() : 0);
+  const bool close = spec.clean_spaces && std::find(std::begin(kClose), std::end(kClose), text) != std::end(kClose);
+  const bool space = first && !close;
+  if (space) *out = ' ';
+  return size_t(std::copy(text.begin(), text.end(), out + space) - out);
+}
+
+// CLIP's: the last piece of a word is followed by a space.
+size_t write_suffixed(std::string_view suffix, std::string_view text, char* out) {
+  if (suffix.empty() || !text.ends_with(suffix)) return write_letters(text, out);
+  text.remove_suffix(suffix.size());
+  const size_t n = write_letters(text, out);
+  out[n] = ' ';
+  return n + 1;
+}
+
+size_t write_normal(const TokenizerSpec& spec, std::string_view text, char* out) {
+  switch (spec.kind) {
+    case TokenizerKind::byte_bpe: return write_suffixed(spec.word_suffix, text, out);
+    case TokenizerKind::wordpiece: return write_piece(spec, text, out);
+    case TokenizerKind::trie: return text.copy(out, text.size());
+    default: return write_spaced(text, out);
+  }
+}
+
 // Bytes of the UTF-8 character that `first` begins, 0 when it begins none.
 size_t wanted_bytes(uint8_t first) {
   return first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
@@ -55,7 +85,7 @@ bool is_prefix(const uint8_t* bytes, size_t n) {
 
 }  // namespace
 
-size_t Tokenizer::max_piece_bytes() const { return std::max<size_t>(impl_->vocabulary.max_token_bytes(), 1); }
+size_t Tokenizer::max_piece_bytes() const { return impl_->vocabulary.max_token_bytes() + 1; }
 
 size_t Tokenizer::piece(int32_t id, bool show_special, char* out) const {
   const std::string_view text = token_text(id);
@@ -69,7 +99,7 @@ size_t Tokenizer::piece(int32_t id, bool show_special, char* out) const {
     case TokenType::byte:
       return out[0] = char(byte_token_value(text)), 1;
     default:
-      return impl_->spec.kind == TokenizerKind::byte_bpe ? write_letters(text, out) : write_spaced(text, out);
+      return write_normal(impl_->spec, text, out);
   }
 }
 

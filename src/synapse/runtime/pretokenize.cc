@@ -1,5 +1,7 @@
 #include "synapse/runtime/pretokenize.h"
 
+#include <algorithm>
+
 #include "synapse/runtime/unicode.h"
 
 namespace synapse {
@@ -13,18 +15,8 @@ struct Pattern {
   bool modern;
   uint8_t max_digits;      // of a modern pattern
   bool marks_are_letters;  // [\p{L}\p{M}] wherever \p{L} stands, but for the optional character before a word
-  bool digits_apart;       // every \p{N} is a word, and ends the text for what is before it
 };
-
-constexpr Pattern kPatterns[] = {
-    {},                         // none
-    {false, 0, false, false},   // gpt2
-    {true, 3, false, false},    // llama3
-    {true, 1, false, false},    // qwen2
-    {true, 1, true, false},     // qwen35
-    {false, 0, false, true},    // gpt2_digits
-    {},                         // metaspace
-};
+constexpr Pattern kGpt2 = {false, 0, false}, kLlama3 = {true, 3, false}, kQwen2 = {true, 1, false}, kQwen35 = {true, 1, true};
 
 constexpr CharClass kEnd = CharClass(255);
 
@@ -36,18 +28,16 @@ struct Char {
 
 class Reader {
  public:
-  Reader(const Pattern& pattern, std::string_view text) : pattern_(pattern), text_(text) {}
+  Reader(bool marks_are_letters, std::string_view text) : marks_are_letters_(marks_are_letters), text_(text) {}
 
   Char first(size_t at) const {
     const CodePoint c = decode_utf8(text_, at);
     CharClass cls = char_class(c.value);
-    if (cls == CharClass::mark) cls = pattern_.marks_are_letters ? CharClass::letter : CharClass::other;
+    if (cls == CharClass::mark) cls = marks_are_letters_ ? CharClass::letter : CharClass::other;
     return {c.value, c.bytes, cls};
   }
   Char look(size_t at) const {
-    if (at >= text_.size()) return {0, 0, kEnd};
-    const Char c = first(at);
-    return pattern_.digits_apart && c.cls == CharClass::number ? Char{0, 0, kEnd} : c;
+    return at < text_.size() ? first(at) : Char{0, 0, kEnd};
   }
   // After the run of this class that starts at `at`, at most `most` characters.
   size_t run(size_t at, CharClass cls, size_t most = SIZE_MAX) const {
@@ -60,7 +50,7 @@ class Reader {
   }
 
  private:
-  const Pattern& pattern_;
+  bool marks_are_letters_;
   std::string_view text_;
 };
 
@@ -91,21 +81,15 @@ size_t white_space_end(const Reader& reader, size_t at, bool newlines_first) {
   return followed && last > at ? last : end;  // one is left to lead the next word
 }
 
-}  // namespace
-
-size_t word_end(PreTokenizer kind, std::string_view text, size_t at) {
-  const Pattern& pattern = kPatterns[size_t(kind)];
-  const Reader reader(pattern, text);
+size_t pattern_end(const Pattern& pattern, std::string_view text, size_t at) {
+  const Reader reader(pattern.marks_are_letters, text);
   const Char c = reader.first(at);
   if (c.value == '\'') {
     if (const size_t n = contraction(text.substr(at), pattern.modern)) return at + n;
   }
   const size_t next = at + c.bytes;
   if (c.cls == CharClass::letter) return reader.run(next, CharClass::letter);
-  if (c.cls == CharClass::number) {
-    if (pattern.digits_apart) return next;
-    return pattern.modern ? reader.run(at, CharClass::number, pattern.max_digits) : reader.run(at, CharClass::number);
-  }
+  if (c.cls == CharClass::number) return reader.run(at, CharClass::number, pattern.modern ? pattern.max_digits : SIZE_MAX);
   const CharClass after = reader.look(next).cls;
   const bool may_lead = pattern.modern ? c.value != '\r' && c.value != '\n' : c.value == ' ';
   if (may_lead && after == CharClass::letter) return reader.run(next, CharClass::letter);
@@ -115,6 +99,78 @@ size_t word_end(PreTokenizer kind, std::string_view text, size_t at) {
     return pattern.modern ? reader.newlines(end) : end;
   }
   return white_space_end(reader, at, pattern.modern);
+}
+
+// The patterns that cut words where a small letter is followed by a capital.
+struct CasePattern {
+  uint8_t max_digits;
+  bool contractions;         // (?i:'s|'t|'re|'ve|'m|'ll|'d)? after a word
+  bool modifiers_are_small;  // \p{Lm} among the second letters as well as the first
+};
+constexpr CasePattern kO200k = {3, true, true}, kO200kPlain = {3, true, false}, kTekken = {1, false, true};
+
+// Where [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+ ends from `at` on, or else the same with + and *;
+// `at` when neither fits. The first run gives characters back until the second begins.
+struct Letters {
+  size_t both, capitals;
+};
+Letters letters(const CasePattern& pattern, std::string_view text, size_t at) {
+  const auto kind_at = [&](size_t i) { return i < text.size() ? char_kind(decode_utf8(text, i).value) : CharKind::other; };
+  const auto first = [](CharKind k) {
+    return k == CharKind::upper || k == CharKind::modifier || k == CharKind::letter || class_of(k) == CharClass::mark;
+  };
+  const auto second = [&](CharKind k) {
+    return k == CharKind::lower || k == CharKind::letter || class_of(k) == CharClass::mark ||
+           (k == CharKind::modifier && pattern.modifiers_are_small);
+  };
+  size_t end = at, last_small = at;  // after the last character of the first run that may be a second one
+  for (CharKind k = kind_at(end); first(k); k = kind_at(end)) {
+    end += decode_utf8(text, end).bytes;
+    if (second(k)) last_small = end;
+  }
+  const size_t capitals = end;
+  if (!second(kind_at(end))) return {last_small, capitals};
+  while (second(kind_at(end))) end += decode_utf8(text, end).bytes;
+  return {end, capitals};
+}
+
+size_t case_pattern_end(const CasePattern& pattern, std::string_view text, size_t at) {
+  const Reader reader(false, text);
+  const Char c = reader.first(at);
+  const size_t next = at + c.bytes;
+  const bool may_lead = c.cls != CharClass::letter && c.cls != CharClass::number && c.value != '\r' && c.value != '\n';
+  const Letters with = may_lead ? letters(pattern, text, next) : Letters{next, next}, without = letters(pattern, text, at);
+  const size_t end = with.both > next           ? with.both
+                     : without.both > at        ? without.both
+                     : with.capitals > next     ? with.capitals
+                                                : without.capitals;
+  if (end > at) {
+    const bool apostrophe = pattern.contractions && end < text.size() && text[end] == '\'';
+    return apostrophe ? end + contraction(text.substr(end), true) : end;
+  }
+  if (c.cls == CharClass::number) return reader.run(at, CharClass::number, pattern.max_digits);
+  if (c.cls == CharClass::other || (c.value == ' ' && reader.look(next).cls == CharClass::other)) {
+    size_t after = reader.run(next, CharClass::other);
+    while (after < text.size() && (text[after] == '\r' || text[after] == '\n' || text[after] == '/')) ++after;
+    return after;
+  }
+  return white_space_end(reader, at, true);
+}
+
+}  // namespace
+
+size_t word_end(PreTokenizer kind, std::string_view text, size_t at) {
+  switch (kind) {
+    case PreTokenizer::gpt2: return pattern_end(kGpt2, text, at);
+    case PreTokenizer::llama3: return pattern_end(kLlama3, text, at);
+    case PreTokenizer::qwen2: return pattern_end(kQwen2, text, at);
+    case PreTokenizer::qwen35: return pattern_end(kQwen35, text, at);
+    case PreTokenizer::o200k: return case_pattern_end(kO200k, text, at);
+    case PreTokenizer::o200k_plain: return case_pattern_end(kO200kPlain, text, at);
+    case PreTokenizer::tekken: return case_pattern_end(kTekken, text, at);
+    case PreTokenizer::metaspace: return std::min(text.find(' ', at + 1), text.size());
+    default: return piece_end(kind, text, at);
+  }
 }
 
 }  // namespace synapse

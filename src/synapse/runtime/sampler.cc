@@ -5,81 +5,138 @@
 
 #include "synapse/base/math.h"
 #include "synapse/base/rng.h"
+#include "synapse/runtime/sampler_stages.h"
 
 namespace synapse {
 namespace {
 
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
-
-struct Candidate {
-  float logit;
-  int32_t id;
-};
-
-// Best first; ties to the lower id.
-bool better(const Candidate& a, const Candidate& b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; }
-
-Status out_of_range(std::string_view name, double found, std::string_view wanted) {
-  return fail(Code::invalid, name, ": ", found, ", wanted ", wanted);
-}
-
-// Penalises in place what `history` holds within its last n.
-void penalise(const SamplerOptions& o, std::span<float> logits, std::span<const int32_t> history, std::span<int32_t> counts) {
-  const size_t n = o.repeat_last_n < 0 ? history.size() : std::min(history.size(), size_t(o.repeat_last_n));
-  const auto recent = history.last(n);
-  for (int32_t id : recent) ++counts[size_t(id)];
-  for (int32_t id : recent) {
-    int32_t& count = counts[size_t(id)];
-    if (!count) continue;  // done already
-    float& logit = logits[size_t(id)];
-    logit = logit > 0 ? logit / o.repeat_penalty : logit * o.repeat_penalty;
-    logit -= float(count) * o.frequency_penalty + o.presence_penalty;
-    count = 0;
-  }
-}
-
-// Keeps the smallest prefix whose probabilities sum to top_p. REQUIRES best first.
-size_t keep_top_p(std::span<const Candidate> c, float top_p) {
-  float total = 0;
-  for (const Candidate& x : c) total += exp_f32(x.logit - c[0].logit);
-  float sum = 0;
-  for (size_t i = 0; i < c.size(); ++i) {
-    sum += exp_f32(c[i].logit - c[0].logit) / total;
-    if (sum >= top_p) return i + 1;
-  }
-  return c.size();
-}
+constexpr uint64_t kXtcCoin = uint64_t(1) << 40;  // beyond every token id
 
 // Standard Gumbel noise of a token at a position: -log(-log u), u in (0, 1).
-float gumbel(uint64_t seed, int64_t position, int32_t id) {
-  const uint64_t bits = random_bits(random_bits(seed, uint64_t(position)), uint64_t(id));
+float gumbel(uint64_t stream, int32_t id) {
+  const uint64_t bits = random_bits(stream, uint64_t(id));
   const float u = (float(bits >> 40) + 0.5f) * (1.0f / 16777216.0f);
   return -log_f32(-log_f32(u));
+}
+
+// Every token that is not forbidden, by id.
+Result<Candidates> gather(const SamplerOptions& o, std::span<const float> logits, Arena& scratch) {
+  const size_t V = logits.size();
+  Candidate* all = scratch.array<Candidate>(V);
+  if (!all) return fail(Code::out_of_memory, "sampler: a vocabulary of ", V, " does not fit its scratch");
+  bool is_finite = true, is_open = o.bias.empty();
+  for (size_t i = 0; i < V; ++i) {
+    is_finite &= logits[i] <= std::numeric_limits<float>::max();
+    is_open &= logits[i] > kForbidden;
+    all[i] = {logits[i], int32_t(i)};
+  }
+  for (size_t i = 0; i < V && !is_finite; ++i) {
+    if (logits[i] != logits[i]) return fail(Code::corrupt, "logit of id ", i, ": not a number");
+    if (logits[i] > std::numeric_limits<float>::max()) return fail(Code::corrupt, "logit of id ", i, ": infinite");
+  }
+  Candidates c{{all, V}};
+  if (!is_open) {
+    for (const LogitBias& b : o.bias) all[b.id].logit += b.bias;
+    const auto end = std::remove_if(all, all + V, [](const Candidate& x) { return x.logit == kForbidden; });
+    c.list = c.list.first(size_t(end - all));
+  }
+  if (c.list.empty()) return fail(Code::invalid, "sampler: every token is forbidden");
+  return c;
+}
+
+// One stage. With temperature 0 or mirostat the truncations have no part.
+Status apply(Stage stage, const SamplerOptions& o, Candidates& c, std::span<const int32_t> history, size_t vocab_size,
+             uint64_t stream, Arena& scratch) {
+  if (stage == Stage::penalties) return penalise_repeats(c, o, history, vocab_size, scratch);
+  if (stage == Stage::dry) return penalise_sequences(c, o, history, vocab_size, scratch);
+  if (o.temperature == 0) return {};
+  if (stage == Stage::temperature) divide(c, o.temperature);
+  if (o.mirostat) return {};
+  switch (stage) {
+    case Stage::top_n_sigma: keep_top_n_sigma(c, o.top_n_sigma); break;
+    case Stage::top_k: keep_top_k(c, o.top_k); break;
+    case Stage::typical: keep_typical(c, o.typical_p); break;
+    case Stage::top_p: keep_top_p(c, o.top_p); break;
+    case Stage::min_p: keep_min_p(c, o.min_p); break;
+    case Stage::xtc:
+      if (random_unit(stream, kXtcCoin) < o.xtc_probability) exclude_top_choices(c, o.xtc_threshold);
+      break;
+    case Stage::penalties:
+    case Stage::dry:
+    case Stage::temperature: break;
+  }
+  return {};
+}
+
+// Drawn from the softmax of what is left (Gumbel 1954; Maddison, Tarlow and Minka 2014).
+int32_t draw(const Candidates& c, uint64_t stream) {
+  constexpr float kMostNoise = 17.4f;  // -log(-log u) of the largest u is 17.33
+  Candidate chosen = {std::numeric_limits<float>::lowest(), std::numeric_limits<int32_t>::max()};
+  for (const Candidate& x : c.list) {
+    if (x.logit + kMostNoise < chosen.logit) continue;
+    const Candidate noisy = {x.logit + gumbel(stream, x.id), x.id};
+    if (better(noisy, chosen)) chosen = noisy;
+  }
+  return chosen.id;
+}
+
+// Mirostat 2 (Basu et al. 2021): what is more surprising than mu goes; mu moves towards the aim.
+int32_t draw_mirostat(const SamplerOptions& o, Candidates& c, uint64_t stream, SamplerState& state) {
+  keep_surprise(c, 2 * o.mirostat_tau + state.mirostat_shift);
+  const int32_t id = draw(c, stream);
+  const Mass m = mass(c);
+  const auto chosen = std::find_if(c.list.begin(), c.list.end(), [&](const Candidate& x) { return x.id == id; });
+  const double surprise = (log_f64(m.total) + double(m.largest) - double(chosen->logit)) / kLn2;
+  const double shift = double(state.mirostat_shift) - double(o.mirostat_eta) * (surprise - double(o.mirostat_tau));
+  state.mirostat_shift = float(std::clamp(shift, -double(kMostShift), double(kMostShift)));
+  return id;
 }
 
 }  // namespace
 
 Status check(const SamplerOptions& o, int32_t vocab_size) {
-  constexpr float kMost = 1e6f;
-  if (!(o.temperature >= 0 && o.temperature <= kMost)) return out_of_range("temperature", double(o.temperature), "0 or more");
-  if (!(o.top_p > 0 && o.top_p <= 1)) return out_of_range("top-p", double(o.top_p), "above 0, at most 1");
-  if (!(o.min_p >= 0 && o.min_p <= 1)) return out_of_range("min-p", double(o.min_p), "0 to 1");
-  if (!(o.repeat_penalty > 0 && o.repeat_penalty <= kMost))
-    return out_of_range("repeat-penalty", double(o.repeat_penalty), "above 0");
-  if (!(o.frequency_penalty >= -kMost && o.frequency_penalty <= kMost))
-    return out_of_range("frequency-penalty", double(o.frequency_penalty), "a number");
-  if (!(o.presence_penalty >= -kMost && o.presence_penalty <= kMost))
-    return out_of_range("presence-penalty", double(o.presence_penalty), "a number");
-  if (o.repeat_last_n < -1) return out_of_range("repeat-last-n", o.repeat_last_n, "-1 or more");
+  constexpr double kMost = 1e6;
+  const struct {
+    const char* name;
+    double value, least, most;
+    bool is_above;  // `least` itself is too little
+  } ranges[] = {
+      {"temperature", double(o.temperature), 0, kMost, false},
+      {"top-p", double(o.top_p), 0, 1, true},
+      {"min-p", double(o.min_p), 0, 1, false},
+      {"typical", double(o.typical_p), 0, 1, true},
+      {"top-nsigma", double(o.top_n_sigma), -kMost, kMost, false},
+      {"xtc-probability", double(o.xtc_probability), 0, 1, false},
+      {"xtc-threshold", double(o.xtc_threshold), 0, 1, false},
+      {"repeat-penalty", double(o.repeat_penalty), 0, kMost, true},
+      {"frequency-penalty", double(o.frequency_penalty), -kMost, kMost, false},
+      {"presence-penalty", double(o.presence_penalty), -kMost, kMost, false},
+      {"repeat-last-n", double(o.repeat_last_n), -1, 2147483647, false},
+      {"dry-multiplier", double(o.dry_multiplier), 0, kMost, false},
+      {"dry-base", double(o.dry_base), 1, kMost, false},
+      {"dry-allowed-length", double(o.dry_allowed_length), 0, 2147483647, false},
+      {"dry-penalty-last-n", double(o.dry_last_n), -1, 2147483647, false},
+      {"mirostat-ent", double(o.mirostat_tau), 0, kMost, false},
+      {"mirostat-lr", double(o.mirostat_eta), 0, kMost, false},
+  };
+  for (const auto& r : ranges) {
+    if (r.value <= r.most && (r.is_above ? r.value > r.least : r.value >= r.least)) continue;
+    return fail(Code::invalid, r.name, ": ", r.value, r.is_above ? ", wanted above " : ", wanted at least ", r.least,
+                " and at most ", r.most);
+  }
+  if (o.mirostat != 0 && o.mirostat != 2) return fail(Code::invalid, "mirostat: ", o.mirostat, ", wanted 0 or 2");
+  if (!std::is_sorted(o.dry_breakers.begin(), o.dry_breakers.end()))
+    return fail(Code::invalid, "dry-sequence-breaker: ids not in ascending order");
   for (const LogitBias& b : o.bias) {
     if (b.id < 0 || b.id >= vocab_size) return fail(Code::invalid, "logit-bias: id ", b.id, ", the vocabulary has ", vocab_size);
-    if (!(b.bias <= kMost)) return fail(Code::invalid, "logit-bias: ", double(b.bias), " for id ", b.id, ", wanted a number or -inf");
+    if (!(double(b.bias) <= kMost)) return fail(Code::invalid, "logit-bias: ", double(b.bias), " for id ", b.id, ", wanted a number or -inf");
   }
   return {};
 }
 
-size_t sampler_scratch_bytes(size_t vocab_size) {
-  return vocab_size * (sizeof(float) + sizeof(int32_t) + sizeof(Candidate)) + 4 * Arena::kAlign;
+size_t sampler_scratch_bytes(size_t vocab_size, size_t n_history) {
+  return vocab_size * sizeof(Candidate) + Arena::kAlign + penalty_scratch_bytes(vocab_size, n_history);
 }
 
 float log_probability(std::span<const float> logits, int32_t id) {
@@ -91,47 +148,17 @@ float log_probability(std::span<const float> logits, int32_t id) {
 }
 
 Result<Pick> sample(const SamplerOptions& o, std::span<const float> logits, std::span<const int32_t> history,
-                    int64_t position, Arena& scratch) {
+                    int64_t position, SamplerState& state, Arena& scratch) {
   SYN_RETURN_IF_ERROR(check(o, int32_t(logits.size())));
-  const size_t mark = scratch.mark(), V = logits.size();
-  SYN_TRY(counts, scratch.zeroed<int32_t>(V, "sampler"));
-  float* own = scratch.array<float>(V);
-  Candidate* all = scratch.array<Candidate>(V);
-  if (!own || !all) return fail(Code::out_of_memory, "sampler: a vocabulary of ", V, " does not fit its scratch");
-  std::copy(logits.begin(), logits.end(), own);
-  for (const LogitBias& b : o.bias) own[b.id] += b.bias;
-  if (o.repeat_last_n != 0 && (o.repeat_penalty != 1 || o.frequency_penalty != 0 || o.presence_penalty != 0))
-    penalise(o, {own, V}, history, counts);
-
-  size_t n = 0;
-  for (size_t i = 0; i < V; ++i) {
-    if (own[i] != own[i]) return fail(Code::corrupt, "logit of id ", i, ": not a number");
-    if (own[i] > kForbidden) all[n++] = {own[i], int32_t(i)};
-  }
-  if (n == 0) return fail(Code::invalid, "sampler: every token is forbidden");
-  std::span<Candidate> c(all, n);
-
-  int32_t chosen;
-  if (o.temperature == 0) {
-    chosen = std::min_element(c.begin(), c.end(), better)->id;
-  } else {
-    if (o.top_k > 0 && size_t(o.top_k) < c.size()) {
-      std::nth_element(c.begin(), c.begin() + o.top_k - 1, c.end(), better);
-      c = c.first(size_t(o.top_k));
-    }
-    if (o.top_p < 1) {
-      std::sort(c.begin(), c.end(), better);
-      c = c.first(keep_top_p(c, o.top_p));
-    }
-    if (o.min_p > 0) {
-      const float least = std::min_element(c.begin(), c.end(), better)->logit + log_f32(o.min_p);
-      c = c.first(size_t(std::partition(c.begin(), c.end(), [=](const Candidate& x) { return x.logit >= least; }) - c.begin()));
-    }
-    for (Candidate& x : c) x.logit = x.logit / o.temperature + gumbel(o.seed, position, x.id);
-    chosen = std::min_element(c.begin(), c.end(), better)->id;
-  }
+  const size_t mark = scratch.mark();
+  const uint64_t stream = random_bits(o.seed, uint64_t(position));
+  SYN_TRY(c, gather(o, logits, scratch));
+  for (Stage stage : o.chain) SYN_RETURN_IF_ERROR(apply(stage, o, c, history, logits.size(), stream, scratch));
+  const int32_t id = o.temperature == 0 ? best(c).id
+                     : o.mirostat       ? draw_mirostat(o, c, stream, state)
+                                        : draw(c, stream);
   scratch.rewind(mark);
-  return Pick{chosen, log_probability(logits, chosen)};
+  return Pick{id, o.with_logprob ? log_probability(logits, id) : 0};
 }
 
 }  // namespace synapse

@@ -16,7 +16,8 @@ struct Sampler {
   Arena arena{memory.data(), memory.size()};
   Result<Pick> operator()(const SamplerOptions& o, const std::vector<float>& logits, const std::vector<int32_t>& history = {},
                           int64_t position = 0) {
-    return sample(o, logits, history, position, arena);
+    SamplerState state;
+    return sample(o, logits, history, position, state, arena);
   }
 };
 
@@ -99,9 +100,91 @@ TEST(sampler, penalties_and_bias_move_logits_before_greedy) {
   EXPECT_EQ(s(o, {9, 3, -1})->id, 2);
 }
 
+// The chain's order is the order in which things happen.
+TEST(sampler, stages_run_in_the_order_given) {
+  Sampler s;
+  const std::vector<float> logits = {3, 2, 1, 0};
+  const std::vector<int32_t> history = {0, 0};
+  const Stage truncate_first[] = {Stage::top_k, Stage::penalties};
+  const Stage penalise_first[] = {Stage::penalties, Stage::top_k};
+  SamplerOptions o = plain(1);
+  o.top_k = 1, o.presence_penalty = 10;
+  o.chain = truncate_first;
+  EXPECT_EQ(s(o, logits, history)->id, 0);  // all that is left
+  o.chain = penalise_first;
+  EXPECT_EQ(s(o, logits, history)->id, 1);
+
+  const Stage heat_first[] = {Stage::temperature, Stage::min_p};  // a hot distribution is flat: nothing is cut
+  o = plain(50), o.min_p = 0.9f;
+  const auto reached = [&] {
+    std::map<int, int> seen;
+    for (int p = 0; p < 200; ++p) ++seen[s(o, logits, {}, p)->id];
+    return seen.size();
+  };
+  EXPECT_EQ(reached(), 1u);
+  o.chain = heat_first;
+  EXPECT_EQ(reached(), 4u);
+  o.chain = {}, o.temperature = 1e-3f;  // and without the stage there is no temperature
+  EXPECT_GT(reached(), 1u);
+}
+
+TEST(sampler, greedy_is_greedy_whatever_is_cut_off) {
+  Sampler s;
+  SamplerOptions o;
+  o.temperature = 0, o.xtc_probability = 1, o.xtc_threshold = 0, o.typical_p = 0.01f, o.mirostat = 2, o.mirostat_tau = 0;
+  EXPECT_EQ(s(o, {1, 5, 2})->id, 1);
+}
+
+TEST(sampler, xtc_tosses_one_coin_a_position) {
+  Sampler s;
+  SamplerOptions o = plain(1e-3f);  // the best of what is left, whatever the noise
+  o.xtc_probability = 0.3f, o.xtc_threshold = 0.1f;
+  int excluded = 0;
+  const int n = 4000;
+  for (int p = 0; p < n; ++p) {
+    const int id = s(o, {3, 2.5f, -9}, {}, p)->id;
+    EXPECT_EQ(id, s(o, {3, 2.5f, -9}, {}, p)->id);
+    excluded += id == 1;
+  }
+  EXPECT_NEAR(double(excluded) / n, 0.3, 0.03);
+}
+
+TEST(sampler, mirostat_holds_the_surprise_it_aims_at) {
+  std::vector<float> logits(1000);
+  for (size_t i = 0; i < logits.size(); ++i) logits[i] = -1.2f * std::log(float(i + 1));  // Zipf
+  std::vector<uint8_t> memory(1 << 16);
+  Arena arena(memory.data(), memory.size());
+  for (float tau : {2.0f, 4.0f}) {
+    SamplerOptions o = plain(1);
+    o.mirostat = 2, o.mirostat_tau = tau;
+    SamplerState state;
+    double surprise = 0, shift = 0;
+    const int n = 3000;
+    for (int p = 0; p < n; ++p) {
+      // The reference: the same update in float64, from the same choices.
+      const double mu = 2 * double(tau) + shift;
+      double z = 0, kept = 0, p_chosen = 0;
+      for (float x : logits) z += std::exp(double(x));
+      const auto pick = sample(o, logits, {}, p, state, arena);
+      for (float x : logits) {
+        const double q = std::exp(double(x)) / z;
+        if (-std::log2(q) <= mu) kept += q;
+      }
+      p_chosen = std::exp(double(logits[size_t(pick->id)])) / z / kept;
+      surprise -= std::log2(p_chosen) / n;
+      shift -= double(o.mirostat_eta) * (-std::log2(p_chosen) - double(tau));
+      ASSERT_NEAR(double(state.mirostat_shift), shift, 1e-3) << p;
+      shift = double(state.mirostat_shift);
+    }
+    EXPECT_NEAR(surprise, double(tau), 0.1);
+  }
+}
+
 TEST(sampler, faults_are_errors) {
   Sampler s;
-  EXPECT_EQ(s(plain(0), {1, NAN}).status().code(), Code::corrupt);
+  EXPECT_EQ(s(plain(0), {1, NAN}).status().message(), "logit of id 1: not a number");
+  EXPECT_EQ(s(plain(0), {kInf, 1}).status().message(), "logit of id 0: infinite");
+  EXPECT_EQ(s(plain(1), {-kInf, -kInf}).status().message(), "sampler: every token is forbidden");
   const LogitBias all[] = {{0, -kInf}, {1, -kInf}};
   SamplerOptions o = plain(1);
   o.bias = all;
@@ -110,7 +193,10 @@ TEST(sampler, faults_are_errors) {
            [](SamplerOptions& x) { x.temperature = NAN; }, [](SamplerOptions& x) { x.temperature = -1; },
            [](SamplerOptions& x) { x.top_p = 0; }, [](SamplerOptions& x) { x.top_p = 1.5f; },
            [](SamplerOptions& x) { x.min_p = NAN; }, [](SamplerOptions& x) { x.repeat_penalty = 0; },
-           [](SamplerOptions& x) { x.frequency_penalty = kInf; }, [](SamplerOptions& x) { x.repeat_last_n = -2; }}) {
+           [](SamplerOptions& x) { x.frequency_penalty = kInf; }, [](SamplerOptions& x) { x.repeat_last_n = -2; },
+           [](SamplerOptions& x) { x.typical_p = 0; }, [](SamplerOptions& x) { x.xtc_threshold = 2; },
+           [](SamplerOptions& x) { x.dry_base = 0.5f; }, [](SamplerOptions& x) { x.mirostat = 1; },
+           [](SamplerOptions& x) { x.top_n_sigma = NAN; }, [](SamplerOptions& x) { x.mirostat_tau = -1; }}) {
     SamplerOptions bad;
     set(bad);
     EXPECT_EQ(s(bad, {1, 2}).status().code(), Code::invalid);

@@ -51,9 +51,9 @@ DType default_cache_dtype(const Model& model) {
 size_t Session::arena_bytes(const Model& model, Device& device, const SessionOptions& options) {
   const int32_t context = context_of(model, options);
   const size_t vocab = size_t(model.config().vocab_size);
-  return sizeof(Session) + sizeof(Impl) + size_t(context) * sizeof(int32_t) + vocab * sizeof(float) +
+  return sizeof(Session) + sizeof(Impl) + size_t(context) * (sizeof(int32_t) + sizeof(SamplerState)) + vocab * sizeof(float) +
          State::arena_bytes(model.state_layout(), context) + activation_bytes(model, device, options) +
-         sampler_scratch_bytes(vocab) + 8 * Arena::kAlign;
+         sampler_scratch_bytes(vocab, size_t(context)) + 8 * Arena::kAlign;
 }
 
 Result<Session*> Session::open(const Model& model, Device& device, PagePool& pool, const SessionOptions& options,
@@ -72,11 +72,13 @@ Result<Session*> Session::open(const Model& model, Device& device, PagePool& poo
   s->options.max_seq_len = context;
   SYN_TRY(ids, arena.zeroed<int32_t>(size_t(context), "token ids"));
   s->ids = ids;
+  SYN_TRY(sampled, arena.zeroed<SamplerState>(size_t(context), "sampler states"));
+  s->sampled = sampled;
   SYN_TRY(logits, arena.zeroed<float>(size_t(model.config().vocab_size), "logits"));
   s->logits = logits;
   SYN_TRY(state, State::make(model.state_layout(), pool.source(), context, arena));
   s->state = state;
-  const size_t work = std::max(activation_bytes(model, device, options), sampler_scratch_bytes(logits.size()));
+  const size_t work = std::max(activation_bytes(model, device, options), sampler_scratch_bytes(logits.size(), size_t(context)));
   void* memory = arena.alloc(work);
   if (!memory) return fail(Code::out_of_memory, "session: ", work, " bytes of activations do not fit its arena");
   s->work = Arena(memory, work);
@@ -140,6 +142,7 @@ Status Session::feed(std::span<const int32_t> ids, const LogitSink* every) {
       return fail(Code::invalid, "token ", i, ": id ", ids[i], ", the vocabulary has ", V);
   const int32_t n_ids_before = s.n_ids, n_cached_before = s.n_cached;
   std::copy(ids.begin(), ids.end(), s.ids.begin() + s.n_ids);
+  std::fill_n(s.sampled.begin() + s.n_ids, ids.size(), s.last_sampled());
   s.n_ids += int32_t(ids.size());
   return s.read_or_restore(n_ids_before, n_cached_before, every);
 }
@@ -160,7 +163,9 @@ Result<Pick> Session::next(const SamplerOptions& sampler) {
   if (full()) return fail(Code::invalid, "context: full with ", s.n_ids, " tokens");
   SYN_TRY(row, logits());
   s.work.rewind(0);
-  SYN_TRY(pick, sample(sampler, row, ids(), s.n_ids, s.work));
+  SamplerState state = s.last_sampled();
+  SYN_TRY(pick, sample(sampler, row, ids(), s.n_ids, state, s.work));
+  s.sampled[size_t(s.n_ids)] = state;
   s.ids[size_t(s.n_ids++)] = pick.id;
   return pick;
 }
@@ -218,6 +223,7 @@ Status Session::clone_to(Session& other) const {
   if (&from.pool == &to.pool) to.state->share(*from.state, from.n_cached);
   else SYN_RETURN_IF_ERROR(to.copy_pages(from));
   std::copy_n(from.ids.begin(), from.n_ids, to.ids.begin());
+  std::copy_n(from.sampled.begin(), from.n_ids, to.sampled.begin());
   std::copy(from.logits.begin(), from.logits.end(), to.logits.begin());
   to.n_ids = from.n_ids, to.n_cached = from.n_cached, to.logits_of = from.logits_of;
   return {};

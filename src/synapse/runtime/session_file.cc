@@ -1,4 +1,4 @@
-// A session as bytes: header, ids, pages slot by slot, FNV-1a checksum of all of it. Little-endian.
+// A session as bytes: header, ids, the sampler's state after each, pages slot by slot, FNV-1a checksum of all of it. Little-endian.
 #include <algorithm>
 #include <cstring>
 
@@ -9,7 +9,7 @@ namespace synapse {
 namespace {
 
 constexpr uint32_t kMagic = 0x534E5953;  // "SYNS"
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 
 struct Header {
   uint32_t magic = kMagic;
@@ -51,6 +51,7 @@ Status Session::save(const Sink& sink) const {
   Writer out{sink};
   out.put(&h, sizeof h);
   out.put(s.ids.data(), size_t(s.n_ids) * sizeof(int32_t));
+  out.put(s.sampled.data(), size_t(s.n_ids) * sizeof(SamplerState));
   const KvTable& kv = s.state->kv();
   Arena work = s.work;  // its memory; what lies there is done with
   work.rewind(0);
@@ -97,7 +98,7 @@ Status Session::restore(std::span<const uint8_t> bytes) {
 
   const KvPage no_page{nullptr, nullptr, s.pool.k_dtype(), s.pool.v_dtype()};
   const size_t page_bytes = s.pool.k_tensor(no_page).bytes() + s.pool.v_tensor(no_page).bytes();
-  const size_t wanted = sizeof h + size_t(h.n_ids) * sizeof(int32_t) +
+  const size_t wanted = sizeof h + size_t(h.n_ids) * (sizeof(int32_t) + sizeof(SamplerState)) +
                         size_t(h.n_kv_slots) * size_t(pages_for(h.n_cached)) * page_bytes + sizeof hash;
   if (bytes.size() != wanted) return fail(Code::corrupt, "session file: ", bytes.size(), " bytes, wanted ", wanted);
   const uint8_t* at = bytes.data() + sizeof h;
@@ -105,6 +106,12 @@ Status Session::restore(std::span<const uint8_t> bytes) {
     std::memcpy(&s.ids[size_t(i)], at, sizeof(int32_t));
     if (s.ids[size_t(i)] < 0 || s.ids[size_t(i)] >= s.model.config().vocab_size)
       return fail(Code::corrupt, "session file: token ", i, " has id ", s.ids[size_t(i)]);
+  }
+  for (int32_t i = 0; i < h.n_ids; ++i, at += sizeof(SamplerState)) {
+    std::memcpy(&s.sampled[size_t(i)], at, sizeof(SamplerState));
+    const float shift = s.sampled[size_t(i)].mirostat_shift;
+    if (!(shift >= -kMostShift && shift <= kMostShift))
+      return fail(Code::corrupt, "session file: the sampler's state after token ", i, " is ", double(shift));
   }
   if (Status status = s.state->reserve(0, h.n_cached); !status.ok()) {
     s.state->truncate(0);

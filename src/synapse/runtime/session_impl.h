@@ -11,6 +11,7 @@ struct Session::Impl {
   SessionOptions options = {};
   State* state = nullptr;
   std::span<int32_t> ids = {};      // max_seq_len of them
+  std::span<SamplerState> sampled = {};  // max_seq_len of them: the sampler's state after each id
   std::span<float> logits = {};     // of position logits_of
   Arena work = {};                  // activations, scratch, the sampler
   int32_t n_ids = 0;                // read or chosen
@@ -18,6 +19,7 @@ struct Session::Impl {
   int32_t logits_of = -1;           // -1: of no position
   const bool* cancel = nullptr;
 
+  SamplerState last_sampled() const { return n_ids ? sampled[size_t(n_ids) - 1] : SamplerState{}; }
   bool cancelled() const { return cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED); }
   Status read(const LogitSink* every);
   Status copy_pages(const Impl& from);

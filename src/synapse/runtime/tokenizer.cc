@@ -1,11 +1,9 @@
-// Building: the spec is checked once, here, so that encoding and decoding cannot meet a surprise.
+// What a built tokenizer says about its tokens, and the alphabets that texts of tokens are written in.
 #include "synapse/runtime/tokenizer.h"
 
 #include <algorithm>
-#include <new>
 
 #include "synapse/runtime/tokenizer_impl.h"
-#include "synapse/runtime/unicode.h"
 
 namespace synapse {
 namespace {
@@ -13,8 +11,6 @@ namespace {
 constexpr std::string_view kEndTexts[] = {"<|im_end|>",    "<|eot_id|>",      "<|eom_id|>",      "<|end|>",
                                           "<end_of_turn>", "<|endoftext|>",   "<|end_of_text|>", "<|eot|>",
                                           "<|return|>"};
-
-constexpr size_t kMaxAdded = 1 << 20;
 
 // The 188 bytes that print stand for themselves, the others for U+0100 onwards.
 struct Alphabet {
@@ -31,181 +27,6 @@ struct Alphabet {
   }
 };
 constexpr Alphabet kAlphabet;
-
-Status check_id(std::string_view what, int32_t id, size_t n, bool may_be_absent) {
-  if ((may_be_absent && id == -1) || (id >= 0 && size_t(id) < n)) return {};
-  return fail(Code::corrupt, "tokenizer: ", what, " is ", id, ", there are ", n, " tokens");
-}
-
-Status check(const TokenizerSpec& spec) {
-  const size_t n = spec.tokens.size();
-  if (spec.kind == TokenizerKind::none) return fail(Code::unsupported, "tokenizer: the model has none");
-  if (n == 0) return fail(Code::corrupt, "tokenizer: no tokens");
-  if (!spec.types.empty() && spec.types.size() != n) {
-    return fail(Code::corrupt, "tokenizer: ", spec.types.size(), " token types for ", n, " tokens");
-  }
-  if (!spec.scores.empty() && spec.scores.size() != n) {
-    return fail(Code::corrupt, "tokenizer: ", spec.scores.size(), " scores for ", n, " tokens");
-  }
-  if (spec.kind == TokenizerKind::spm_bpe && spec.merges.empty() && spec.scores.empty()) {
-    return fail(Code::corrupt, "tokenizer: neither merges nor scores");
-  }
-  for (size_t i = 0; i < spec.scores.size(); ++i) {
-    if (spec.scores[i] != spec.scores[i]) return fail(Code::corrupt, "tokenizer: the score of token ", i, " is nan");
-  }
-  if (spec.added.size() > kMaxAdded) return fail(Code::corrupt, "tokenizer: ", spec.added.size(), " added tokens");
-  SYN_RETURN_IF_ERROR(check_id("bos", spec.bos_id, n, true));
-  SYN_RETURN_IF_ERROR(check_id("eos", spec.eos_id, n, true));
-  SYN_RETURN_IF_ERROR(check_id("unk", spec.unk_id, n, true));
-  SYN_RETURN_IF_ERROR(check_id("pad", spec.pad_id, n, true));
-  for (const int32_t id : spec.prefix) SYN_RETURN_IF_ERROR(check_id("an id put before the text", id, n, false));
-  for (const int32_t id : spec.suffix) SYN_RETURN_IF_ERROR(check_id("an id put after the text", id, n, false));
-  for (const int32_t id : spec.end_ids) SYN_RETURN_IF_ERROR(check_id("an end id", id, n, false));
-  for (const AddedToken& a : spec.added) SYN_RETURN_IF_ERROR(check_id("an added token", a.id, n, false));
-  return {};
-}
-
-// Most bytes that the text of an added token takes once normalised.
-size_t pattern_bytes(const AddedToken& token, bool nfc) { return (nfc && token.normalized ? 3 : 1) * token.text.size() + 1; }
-
-// The memory of a tokenizer, untouched.
-struct Layout {
-  Vocabulary vocabulary;
-  MergeTable merges;
-  std::span<TokenType> types;
-  std::span<uint32_t> ranks;
-  std::span<int32_t> ids;  // prefix, suffix, end ids
-  std::span<AddedToken> added;
-  char* patterns = nullptr;
-};
-
-template <typename T>
-bool take(std::span<T>& out, size_t n, Arena& arena) {
-  T* p = arena.array<T>(n);
-  if (p) out = {p, n};
-  return p != nullptr;
-}
-
-bool lay_out(const TokenizerSpec& spec, Layout& layout, Arena& arena) {
-  size_t n_patterns = 0;
-  for (const AddedToken& t : spec.added) n_patterns += pattern_bytes(t, spec.nfc);
-  const bool by_score = spec.merges.empty() && spec.kind == TokenizerKind::spm_bpe;
-  layout.patterns = arena.array<char>(n_patterns);
-  return layout.patterns && layout.vocabulary.reserve(spec.tokens, arena) &&
-         layout.merges.reserve(spec.merges.size(), arena) && take(layout.types, spec.tokens.size(), arena) &&
-         take(layout.ranks, by_score ? spec.tokens.size() : 0, arena) &&
-         take(layout.ids, spec.prefix.size() + spec.suffix.size() + spec.end_ids.size(), arena) &&
-         take(layout.added, spec.added.size(), arena);
-}
-
-Status fill_merges(const TokenizerSpec& spec, const Vocabulary& vocabulary, MergeTable& table) {
-  table.clear();
-  for (size_t rank = 0; rank < spec.merges.size(); ++rank) {
-    const auto [left, right] = spec.merges[rank];
-    const int32_t l = vocabulary.find(left), r = vocabulary.find(right), whole = vocabulary.find(left, right);
-    if (l < 0 || r < 0 || whole < 0) {
-      const std::string_view missing = l < 0 ? "the left part" : r < 0 ? "the right part" : "the whole";
-      return fail(Code::corrupt, "tokenizer: merge ", rank, " (", left, " + ", right, "): ", missing, " is no token");
-    }
-    table.insert(l, r, {uint32_t(rank), whole});
-  }
-  return {};
-}
-
-Status fill_types(const TokenizerSpec& spec, std::span<TokenType> types) {
-  for (size_t i = 0; i < types.size(); ++i) {
-    types[i] = spec.types.empty() ? TokenType::normal : spec.types[i];
-    if (types[i] < TokenType::normal || types[i] > TokenType::byte) {
-      return fail(Code::corrupt, "tokenizer: token ", i, " has type ", int(types[i]), ", wanted 1 to 6");
-    }
-    if (types[i] == TokenType::byte && byte_token_value(spec.tokens[i]) < 0) {
-      return fail(Code::corrupt, "tokenizer: byte token ", i, " is ", spec.tokens[i], ", wanted <0x00> to <0xFF>");
-    }
-  }
-  return {};
-}
-
-void fill_byte_ids(const TokenizerSpec& spec, const Vocabulary& vocabulary, std::span<int32_t, 256> ids) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  for (uint32_t b = 0; b < 256; ++b) {
-    char letter[4];
-    const char name[6] = {'<', '0', 'x', kDigits[b >> 4], kDigits[b & 15], '>'};
-    if (spec.kind == TokenizerKind::byte_bpe) {
-      ids[b] = vocabulary.find({letter, encode_utf8(byte_to_letter(uint8_t(b)), letter)});
-    } else {
-      ids[b] = spec.byte_fallback ? vocabulary.find({name, sizeof name}) : -1;
-    }
-  }
-}
-
-// U+2581 as a space, other ASCII as itself, 0 for the rest.
-uint32_t ascii_or_space(const CodePoint& c) { return c.value == 0x2581 ? ' ' : c.value < 0x80 ? c.value : 0; }
-
-void fill_cuts(const TokenizerSpec& spec, const Vocabulary& vocabulary, uint64_t (&may_cut)[128][2]) {
-  bool known[128] = {};
-  for (uint32_t a = 1; a < 128; ++a) {
-    const char text = char(a);
-    known[a] = vocabulary.find_spaced({&text, 1}) >= 0;
-  }
-  for (uint32_t a = 0; a < 128; ++a) {
-    for (uint32_t b = 0; b < 128; ++b) {
-      if (known[a] && known[b] && !spec.ignore_merges) may_cut[a][b >> 6] |= uint64_t(1) << (b & 63);
-    }
-  }
-  for (int32_t id = 0; id < vocabulary.size(); ++id) {
-    const std::string_view text = vocabulary.text(id);
-    uint32_t before = 0;
-    for (size_t at = 0; at < text.size();) {
-      const CodePoint c = decode_utf8(text, at);
-      const uint32_t here = ascii_or_space(c);
-      may_cut[before][here >> 6] &= ~(uint64_t(1) << (here & 63));
-      before = here;
-      at += c.bytes;
-    }
-  }
-}
-
-// Copies the added tokens, the raw ones first, with the text that will be looked for; returns how many are raw.
-Result<size_t> fill_added(const TokenizerSpec& spec, Layout& layout, Arena& scratch) {
-  size_t n_raw = 0, n = 0;
-  char* at = layout.patterns;
-  for (const bool normalized : {false, true}) {
-    for (const AddedToken& token : spec.added) {
-      if (token.normalized != normalized) continue;
-      AddedToken copy = token;
-      const size_t mark = scratch.mark();
-      std::string_view text = token.text;
-      if (normalized && spec.nfc) {
-        SYN_TRY(nfc, to_nfc(text, scratch));
-        text = nfc;
-      }
-      char* begin = at;
-      if (spec.kind == TokenizerKind::byte_bpe || !normalized) {
-        if (!text.empty()) std::memcpy(at, text.data(), text.size());
-        at += text.size();
-      } else {
-        if (spec.add_space_prefix && !spec.space_prefix_if_missing) *at++ = ' ';
-        for (size_t i = 0; i < text.size();) {
-          const CodePoint c = decode_utf8(text, i);
-          at += encode_utf8(c.value == 0x2581 ? ' ' : c.value, at);
-          i += c.bytes;
-        }
-      }
-      copy.text = {begin, size_t(at - begin)};
-      scratch.rewind(mark);
-      layout.added[n++] = copy;
-      n_raw += !normalized;
-    }
-  }
-  return n_raw;
-}
-
-std::span<int32_t> copy_ids(std::span<const int32_t> ids, std::span<int32_t>& room) {
-  const std::span<int32_t> copy = room.first(ids.size());
-  std::copy(ids.begin(), ids.end(), copy.begin());
-  room = room.subspan(ids.size());
-  return copy;
-}
 
 }  // namespace
 
@@ -225,58 +46,6 @@ int32_t byte_token_value(std::string_view text) {
     value = value * 16 + digit;
   }
   return value;
-}
-
-size_t Tokenizer::bytes(const TokenizerSpec& spec) {
-  Arena counting = Arena::counting();
-  Layout layout;
-  counting.alloc(sizeof(Impl));
-  counting.alloc(sizeof(Tokenizer));
-  lay_out(spec, layout, counting);
-  size_t longest = 0;
-  for (const AddedToken& t : spec.added) {
-    if (spec.nfc && t.normalized) longest = std::max(longest, t.text.size());
-  }
-  return counting.used() + (longest ? nfc_bytes(longest) : 0) + 256;
-}
-
-Result<Tokenizer*> Tokenizer::build(const TokenizerSpec& spec, Arena& arena) {
-  SYN_RETURN_IF_ERROR(check(spec));
-  void* impl_memory = arena.alloc(sizeof(Impl));
-  void* memory = arena.alloc(sizeof(Tokenizer));
-  Layout layout;
-  if (!impl_memory || !memory || !lay_out(spec, layout, arena)) {
-    return fail(Code::out_of_memory, "tokenizer: ", bytes(spec), " bytes for ", spec.tokens.size(), " tokens and ",
-                spec.merges.size(), " merges");
-  }
-  auto* impl = new (impl_memory) Impl;
-  impl->spec = spec;
-  impl->spec.tokens = {};
-  impl->spec.scores = {};
-  impl->spec.types = {};
-  impl->spec.merges = {};
-  impl->spec.added = {};
-  impl->spec.prefix = copy_ids(spec.prefix, layout.ids);
-  impl->spec.suffix = copy_ids(spec.suffix, layout.ids);
-  impl->spec.end_ids = copy_ids(spec.end_ids, layout.ids);
-
-  layout.vocabulary.fill(spec.tokens);
-  SYN_RETURN_IF_ERROR(fill_types(spec, layout.types));
-  SYN_RETURN_IF_ERROR(fill_merges(spec, layout.vocabulary, layout.merges));
-  for (size_t i = 0; i < layout.ranks.size(); ++i) layout.ranks[i] = rank_of_score(spec.scores[i]);
-  SYN_TRY(n_raw, fill_added(spec, layout, arena));
-  impl->added_raw.build(layout.added.first(n_raw));
-  impl->added_normalized.build(layout.added.subspan(n_raw));
-  fill_byte_ids(spec, layout.vocabulary, impl->byte_ids);
-  if (spec.kind == TokenizerKind::spm_bpe) fill_cuts(spec, layout.vocabulary, impl->may_cut);
-  impl->vocabulary = layout.vocabulary;
-  impl->merges = layout.merges;
-  impl->types = layout.types;
-  impl->ranks = layout.ranks;
-
-  auto* tokenizer = new (memory) Tokenizer;
-  tokenizer->impl_ = impl;
-  return tokenizer;
 }
 
 int32_t Tokenizer::vocab_size() const { return impl_->vocabulary.size(); }

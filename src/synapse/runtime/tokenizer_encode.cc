@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "synapse/base/rng.h"
+#include "synapse/runtime/normalize.h"
 #include "synapse/runtime/pretokenize.h"
 #include "synapse/runtime/tokenizer_impl.h"
 #include "synapse/runtime/unicode.h"
@@ -63,14 +64,14 @@ class WordCache {
 class Encoder {
  public:
   Encoder(const Tokenizer::Impl& impl, EncodeOptions options, std::span<int32_t> out, Arena& scratch)
-      : impl_(impl), spec_(impl.spec), options_(options), sink_{out}, scratch_(scratch) {}
+      : impl_(impl), spec_(impl.spec), options_(options), sink_{out}, scratch_(scratch), n_cuts_(impl.spec.pre.size()) {}
 
   Result<size_t> run(std::string_view text) {
     if (!cache_.reserve(text.size(), scratch_)) return no_room(text.size());
     if (options_.add_special) push_all(spec_.prefix);
     for (size_t at = 0; at < text.size();) {
-      const AddedTokens::Match m = impl_.added_raw.find(text, at, options_.parse_special);
-      if (m.begin > at) SYN_RETURN_IF_ERROR(segment(text.substr(at, m.begin - at), at == 0));
+      const AddedTokens::Match m = impl_.added_raw.find(text, at, options_.parse_special, options_.literal);
+      if (m.begin > at) SYN_RETURN_IF_ERROR(segment(text.substr(at, m.begin - at), at == 0, is_literal(at, m.begin)));
       if (m.id >= 0) sink_.push(m.id);
       at = m.end;
     }
@@ -82,9 +83,9 @@ class Encoder {
   }
 
   static size_t scratch_bytes(const TokenizerSpec& spec, size_t text_bytes) {
-    const size_t n = (spec.nfc ? 3 : 1) * text_bytes + 1;
-    const size_t normalising = (spec.nfc ? nfc_bytes(text_bytes) : 0) + n;
-    const size_t merging = n * sizeof(Symbol) + merge_bytes(n);
+    const size_t n = normalized_size(spec.normalizers, text_bytes) + 1;
+    const size_t normalising = normalize_bytes(spec.normalizers, text_bytes) + n;
+    const size_t merging = n * sizeof(Symbol) + std::max(merge_bytes(n), unigram_bytes(n));
     return WordCache::n_entries(text_bytes) * sizeof(WordCache::Entry) + normalising + merging + 1024;
   }
 
@@ -93,37 +94,41 @@ class Encoder {
     return fail(Code::out_of_memory, "tokenizer: no scratch memory for a text of ", bytes, " bytes");
   }
 
-  bool spm() const { return spec_.kind == TokenizerKind::spm_bpe; }
+  bool spaced() const { return stores_spaces(spec_.kind); }
 
   void push_all(std::span<const int32_t> ids) {
     for (const int32_t id : ids) sink_.push(id);
   }
 
-  // Text between added tokens, as it was written.
-  Status segment(std::string_view text, bool at_start) {
+  bool is_literal(size_t begin, size_t end) const {
+    return std::any_of(options_.literal.begin(), options_.literal.end(),
+                       [=](const TextRange& r) { return r.begin < end && begin < r.end; });
+  }
+
+  // Text between added tokens, as it was written. Where a part of it is literal none of it is searched for special
+  // tokens once it is normalised: what was where is not known then.
+  Status segment(std::string_view text, bool at_start, bool is_literal) {
     const size_t mark = scratch_.mark();
-    if (spec_.nfc) {
-      SYN_TRY(nfc, to_nfc(text, scratch_));
-      text = nfc;
-    }
-    const bool has_space = text.starts_with(' ') || (spm() && text.starts_with(kSpace));
-    const bool prefix = spec_.add_space_prefix && (spec_.space_prefix_every_segment || at_start) &&
+    SYN_TRY(normal, normalize(spec_.normalizers, text, scratch_));
+    text = normal;
+    const bool has_space = text.starts_with(' ') || (spaced() && text.starts_with(kSpace));
+    const bool prefix = spec_.add_space_prefix && !text.empty() && (spec_.space_prefix_every_segment || at_start) &&
                         !(spec_.space_prefix_if_missing && has_space);
-    if (prefix || (spm() && text.find(kSpace) != text.npos)) {
+    if (prefix || (spaced() && text.find(kSpace) != text.npos)) {
       char* copy = scratch_.array<char>(text.size() + 1);
       if (!copy) return no_room(text.size());
       size_t n = 0;
       if (prefix) copy[n++] = ' ';
       for (size_t i = 0; i < text.size();) {
-        const bool space = spm() && text.substr(i, kSpace.size()) == kSpace;  // ' ' stands for U+2581 from here on
+        const bool space = spaced() && text.substr(i, kSpace.size()) == kSpace;  // ' ' stands for U+2581 from here on
         copy[n++] = space ? ' ' : text[i];
         i += space ? kSpace.size() : 1;
       }
       text = {copy, n};
     }
     for (size_t at = 0; at < text.size();) {
-      const AddedTokens::Match m = impl_.added_normalized.find(text, at, options_.parse_special);
-      if (m.begin > at) SYN_RETURN_IF_ERROR(words(text.substr(at, m.begin - at)));
+      const AddedTokens::Match m = impl_.added_normalized.find(text, at, options_.parse_special && !is_literal);
+      if (m.begin > at) SYN_RETURN_IF_ERROR(cut(text.substr(at, m.begin - at), 0));
       if (m.id >= 0) sink_.push(m.id);
       at = m.end;
     }
@@ -131,33 +136,51 @@ class Encoder {
     return {};
   }
 
-  Status words(std::string_view text) {
+  // The pieces that the cuts from `step` on make of the text become words.
+  Status cut(std::string_view text, size_t step) {
+    if (step == n_cuts_) return spec_.kind == TokenizerKind::spm_bpe ? spm_words(text) : word(text);
+    const PreTokenizer kind = spec_.pre.steps[step];
+    if (kind == PreTokenizer::pattern) return cut_by_pattern(text, step);
     for (size_t at = 0; at < text.size();) {
-      const size_t end = spm() ? spm_word_end(text, at)
-                               : spec_.pre == PreTokenizer::none ? text.size() : word_end(spec_.pre, text, at);
-      SYN_RETURN_IF_ERROR(word(text.substr(at, end - at)));
+      const size_t end = word_end(kind, text, at);
+      const bool dropped = drops_white_space(kind) && char_class(decode_utf8(text, at).value) == CharClass::space;
+      if (!dropped) SYN_RETURN_IF_ERROR(cut(text.substr(at, end - at), step + 1));
       at = end;
     }
     return {};
   }
 
-  // SentencePiece knows no words; but where no token joins two characters, the text may as well be cut.
-  size_t spm_word_end(std::string_view text, size_t at) const {
-    const bool at_spaces = spec_.pre == PreTokenizer::metaspace;
-    for (size_t i = at + 1; i < text.size(); ++i) {
-      const auto a = uint8_t(text[i - 1]), b = uint8_t(text[i]);
-      if (at_spaces && b == ' ') return i;
-      if (a < 0x80 && b < 0x80 && (impl_.may_cut[a][b >> 6] >> (b & 63) & 1)) return i;
+  Status cut_by_pattern(std::string_view text, size_t step) {
+    const PreTokenizer* steps = spec_.pre.steps;
+    const auto index = size_t(std::count(steps, steps + step, PreTokenizer::pattern));
+    for (size_t at = 0; at < text.size();) {
+      SYN_TRY(match, spec_.pattern_engine->find(impl_.compiled[index], text, at));
+      const std::string_view rest = text.substr(at, match.begin - at), found = text.substr(match.begin, match.end - match.begin);
+      if (!rest.empty() && spec_.patterns[index].keep_rest) SYN_RETURN_IF_ERROR(cut(rest, step + 1));
+      if (!found.empty()) SYN_RETURN_IF_ERROR(cut(found, step + 1));
+      at = match.end;
     }
-    return text.size();
+    return {};
+  }
+
+  // SentencePiece knows no words; but where no token joins two characters, the text may as well be cut.
+  Status spm_words(std::string_view text) {
+    size_t begin = 0;
+    for (size_t i = 1; i < text.size(); ++i) {
+      const auto a = uint8_t(text[i - 1]), b = uint8_t(text[i]);
+      if (a >= 0x80 || b >= 0x80 || !(impl_.may_cut[a][b >> 6] >> (b & 63) & 1)) continue;
+      SYN_RETURN_IF_ERROR(word(text.substr(begin, i - begin)));
+      begin = i;
+    }
+    return word(text.substr(begin));
   }
 
   Status word(std::string_view w) {
-    if (w.size() > WordCache::kWordBytes) return merge_word(w);
+    if (w.size() > WordCache::kWordBytes) return tokens(w);
     WordCache::Entry& entry = cache_.entry(w);
     if (entry.n_bytes == 0) {
       const size_t first = sink_.n;
-      SYN_RETURN_IF_ERROR(merge_word(w));
+      SYN_RETURN_IF_ERROR(tokens(w));
       if (sink_.n <= sink_.out.size() && sink_.n <= UINT32_MAX) {
         entry.first = uint32_t(first);
         entry.n = uint8_t(sink_.n - first);
@@ -167,6 +190,59 @@ class Encoder {
     }
     for (uint32_t i = 0; i < entry.n; ++i) sink_.push(sink_.out[entry.first + i]);
     return {};
+  }
+
+  // The ids of a word, not looked up.
+  Status tokens(std::string_view w) {
+    switch (spec_.kind) {
+      case TokenizerKind::unigram: return likely_tokens(w);
+      case TokenizerKind::wordpiece: return word_pieces(w), Status();
+      case TokenizerKind::trie: return longest_tokens(w), Status();
+      default: return merge_word(w);
+    }
+  }
+
+  Status likely_tokens(std::string_view w) {
+    const size_t mark = scratch_.mark();
+    Symbol* symbols = scratch_.array<Symbol>(w.size() + 1);
+    if (!symbols) return no_room(w.size());
+    SYN_TRY(n, best_tokens({impl_.vocabulary, impl_.index, impl_.log_probs, impl_.least_log_prob}, w, symbols, scratch_));
+    push_symbols(w, symbols, n);
+    scratch_.rewind(mark);
+    return {};
+  }
+
+  // The longest token at the front, then of the rest; a word that cannot be written so is unknown as a whole.
+  void word_pieces(std::string_view w) {
+    const size_t n_before = sink_.n;
+    size_t n_chars = 0;
+    for (size_t at = 0; at < w.size(); at += decode_utf8(w, at).bytes) ++n_chars;
+    bool known = n_chars <= size_t(spec_.max_word_chars);
+    for (size_t at = 0; known && at < w.size();) {
+      const std::string_view prefix = at == 0 ? spec_.first_prefix : spec_.next_prefix;
+      size_t end = std::min(w.size(), at + impl_.vocabulary.max_token_bytes());
+      int32_t id = -1;
+      for (; end > at; --end) {
+        const bool inside = end < w.size() && (uint8_t(w[end]) & 0xC0) == 0x80;
+        if (!inside && (id = impl_.vocabulary.find(prefix, w.substr(at, end - at))) >= 0) break;
+      }
+      known = id >= 0;
+      if (known) sink_.push(id);
+      at = end;
+    }
+    if (known) return;
+    sink_.n = n_before;
+    if (spec_.unk_id >= 0) sink_.push(spec_.unk_id);
+  }
+
+  void longest_tokens(std::string_view w) {
+    for (size_t at = 0; at < w.size();) {
+      int32_t longest = spec_.unk_id;
+      size_t bytes = 1;
+      impl_.index.prefixes(impl_.vocabulary, w.substr(at), false, [&](int32_t id, size_t size) { longest = id, bytes = size; });
+      if (longest >= 0) sink_.push(longest);
+      at += bytes;
+    }
   }
 
   Status merge_word(std::string_view w) {
@@ -179,7 +255,7 @@ class Encoder {
     Symbol* symbols = w.size() + 1 <= std::size(few) ? few : scratch_.array<Symbol>(w.size() + 1);
     if (!symbols) return no_room(w.size());
     const bool by_score = !impl_.ranks.empty();
-    size_t n = !spm() ? byte_symbols(w, symbols) : char_symbols(w, symbols, by_score);
+    size_t n = !spaced() ? byte_symbols(w, symbols) : char_symbols(w, symbols, by_score);
     symbols[n] = {uint32_t(w.size()), -1};
     if (n > 1) {
       auto merged = by_score ? merge(JoinsByScore{impl_.vocabulary, impl_.ranks, w}, symbols, n, scratch_)
@@ -187,6 +263,12 @@ class Encoder {
       if (!merged.ok()) return merged.status();
       n = *merged;
     }
+    push_symbols(w, symbols, n);
+    scratch_.rewind(mark);
+    return {};
+  }
+
+  void push_symbols(std::string_view w, const Symbol* symbols, size_t n) {
     bool unknown = false;
     for (size_t i = 0; i < n; ++i) {
       if (symbols[i].id >= 0) {
@@ -196,14 +278,12 @@ class Encoder {
         unknown = push_bytes(w.substr(symbols[i].begin, symbols[i + 1].begin - symbols[i].begin), unknown);
       }
     }
-    scratch_.rewind(mark);
-    return {};
   }
 
   // The token that is the whole word, -1 when there is none.
   int32_t whole_word(std::string_view w) {
     if (w.size() > impl_.vocabulary.max_token_bytes()) return -1;
-    if (spm()) return impl_.vocabulary.find_spaced(w);
+    if (spaced()) return impl_.vocabulary.find_spaced(w);
     const size_t mark = scratch_.mark();
     char* letters = scratch_.array<char>(2 * w.size() + 4);
     if (!letters) return -1;
@@ -225,7 +305,8 @@ class Encoder {
     size_t n = 0;
     bool unknown = false;
     for (size_t i = 0; i < w.size(); ++i) {
-      const int32_t id = impl_.byte_ids[uint8_t(w[i])];
+      const bool last = i + 1 == w.size() && !spec_.word_suffix.empty();
+      const int32_t id = (last ? impl_.last_byte_ids : impl_.byte_ids)[uint8_t(w[i])];
       if (id >= 0) {
         symbols[n++] = {uint32_t(i), id};
         unknown = false;
@@ -278,6 +359,7 @@ class Encoder {
   EncodeOptions options_;
   Sink sink_;
   Arena& scratch_;
+  size_t n_cuts_;
   WordCache cache_;
 };
 
@@ -290,6 +372,12 @@ Result<size_t> Tokenizer::encode(std::string_view text, EncodeOptions options, s
   const Result<size_t> n = Encoder(*impl_, options, out, scratch).run(text);
   scratch.rewind(mark);
   return n;
+}
+
+size_t Tokenizer::max_ids(size_t text_bytes) const {
+  // Each byte may be a segment of its own, with a space put before it.
+  const TokenizerSpec& spec = impl_->spec;
+  return text_bytes * (normalized_size(spec.normalizers, 1) + 1) + spec.prefix.size() + spec.suffix.size();
 }
 
 size_t Tokenizer::encode_scratch_bytes(size_t text_bytes) const {

@@ -2,64 +2,13 @@
 // file gives the same ids.
 #include <algorithm>
 
+#include "synapse/runtime/gguf_pre.h"
 #include "synapse/runtime/tokenizer.h"
+#include "synapse/runtime/tokenizer_rules.h"
 #include "synapse/runtime/vocabulary.h"
 
 namespace synapse {
 namespace {
-
-// What tokenizer.ggml.pre stands for. Only names whose pattern is exactly one of ours.
-struct PreName {
-  std::string_view name;
-  PreTokenizer pre;
-  bool ignore_merges, add_bos;  // the latter where tokenizer.ggml.add_bos_token is missing
-};
-constexpr PreName kPreNames[] = {
-    {"gpt-2", PreTokenizer::gpt2, false, false},
-    {"default", PreTokenizer::gpt2, false, false},
-    {"phi-2", PreTokenizer::gpt2, false, false},
-    {"mpt", PreTokenizer::gpt2, false, false},
-    {"olmo", PreTokenizer::gpt2, false, false},
-    {"jais", PreTokenizer::gpt2, false, false},
-    {"gigachat", PreTokenizer::gpt2, false, false},
-    {"a.x-4.0", PreTokenizer::gpt2, false, false},
-    {"mellum", PreTokenizer::gpt2, false, false},
-    {"modern-bert", PreTokenizer::gpt2, false, false},
-    {"jina-es", PreTokenizer::gpt2, false, false},
-    {"jina-de", PreTokenizer::gpt2, false, false},
-    {"jina-v2-es", PreTokenizer::gpt2, false, false},
-    {"jina-v2-de", PreTokenizer::gpt2, false, false},
-    {"exaone4", PreTokenizer::gpt2, false, false},
-    {"trillion", PreTokenizer::gpt2, false, false},
-    {"granite-docling", PreTokenizer::gpt2, false, false},
-    {"smollm", PreTokenizer::gpt2_digits, false, false},
-    {"starcoder", PreTokenizer::gpt2_digits, false, false},
-    {"refact", PreTokenizer::gpt2_digits, false, false},
-    {"command-r", PreTokenizer::gpt2_digits, false, false},
-    {"codeshell", PreTokenizer::gpt2_digits, false, false},
-    {"exaone", PreTokenizer::gpt2_digits, false, false},
-    {"minerva-7b", PreTokenizer::gpt2_digits, false, false},
-    {"llama-bpe", PreTokenizer::llama3, true, true},
-    {"llama3", PreTokenizer::llama3, true, true},
-    {"llama-v3", PreTokenizer::llama3, true, true},
-    {"falcon3", PreTokenizer::llama3, true, true},
-    {"falcon-h1", PreTokenizer::llama3, true, true},
-    {"pixtral", PreTokenizer::llama3, true, true},
-    {"midm-2.0", PreTokenizer::llama3, true, true},
-    {"lfm2", PreTokenizer::llama3, true, true},
-    {"smaug-bpe", PreTokenizer::llama3, false, false},
-    {"dbrx", PreTokenizer::llama3, false, false},
-    {"chatglm-bpe", PreTokenizer::llama3, false, false},
-    {"glm4", PreTokenizer::llama3, false, false},
-    {"qwen2", PreTokenizer::qwen2, false, false},
-    {"deepseek-r1-qwen", PreTokenizer::qwen2, false, false},
-    {"stablelm2", PreTokenizer::qwen2, false, false},
-    {"hunyuan", PreTokenizer::qwen2, false, false},
-    {"megrez", PreTokenizer::qwen2, false, false},
-    {"solar-open", PreTokenizer::qwen2, false, false},
-    {"grok-2", PreTokenizer::qwen2, false, false},
-    {"qwen35", PreTokenizer::qwen35, false, false},
-};
 
 constexpr uint64_t kMaxMerges = 1u << 26;
 
@@ -181,27 +130,13 @@ bool read_flag(const Checkpoint& checkpoint, std::string_view key, bool missing)
   return value ? value->as_bool().value_or(missing) : missing;
 }
 
-Status unsupported_pre(std::string_view name) {
-  char bytes[Status::kMessageBytes];
-  TextBuffer text(bytes, sizeof bytes);
-  text.append("tokenizer.ggml.pre: ");
-  text.append(name.substr(0, 64));
-  text.append(", wanted one of");
-  for (const PreName& p : kPreNames) {
-    text.append(' ');
-    text.append(p.name);
-  }
-  return fail(Code::unsupported, text.view());
-}
-
 Status read_pre(const Checkpoint& checkpoint, TokenizerSpec& spec, bool& add_bos) {
   const MetaValue* value = checkpoint.find("tokenizer.ggml.pre");
   const std::string_view name = value ? value->as_text().value_or("") : "default";
-  const auto* found = std::find_if(std::begin(kPreNames), std::end(kPreNames), [&](const PreName& p) { return p.name == name; });
-  if (found == std::end(kPreNames)) return unsupported_pre(name);
-  spec.pre = found->pre;
-  spec.ignore_merges = found->ignore_merges;
-  add_bos = found->add_bos;
+  SYN_TRY(rule, gguf_pre(name));
+  spec.pre = rule.pre;
+  spec.ignore_merges = rule.ignore_merges;
+  add_bos = rule.add_bos;
   return {};
 }
 
@@ -240,6 +175,75 @@ Status read_ids(const Checkpoint& checkpoint, TokenizerSpec& spec, bool add_bos,
   return {};
 }
 
+struct KindName {
+  std::string_view name;
+  TokenizerKind kind;
+};
+constexpr KindName kKinds[] = {{"gpt2", TokenizerKind::byte_bpe},
+                               {"llama", TokenizerKind::spm_bpe},
+                               {"bert", TokenizerKind::wordpiece},
+                               {"rwkv", TokenizerKind::trie}};
+
+// BERT's: writers put U+2581 before tokens that begin a word and take "##" from the others. [CLS] and [SEP] stand
+// around a text, under the names of two spellings.
+Result<TokenizerSpec> bert_spec(const Checkpoint& checkpoint, TokenizerSpec& spec, Arena& arena) {
+  static constexpr Normalizer kUncased[] = {{NormalStep::bert_clean},       {NormalStep::bert_chinese}, {NormalStep::nfd},
+                                            {NormalStep::strip_nonspacing}, {NormalStep::lowercase}};
+  constexpr int32_t kUnknown = 100, kCls = 101, kSep = 102;
+  const size_t n = spec.tokens.size();
+  const bool misspelled = checkpoint.find("tokenizer.ggml.seperator_token_id") != nullptr;
+  const std::string_view sep = misspelled ? "tokenizer.ggml.seperator_token_id" : "tokenizer.ggml.separator_token_id";
+  spec.normalizers = kUncased;
+  spec.pre = PreTokenizer::bert;
+  spec.first_prefix = "\u2581";
+  spec.strip_space_prefix = spec.clean_spaces = true;
+  SYN_RETURN_IF_ERROR(read_id(checkpoint, "tokenizer.ggml.unknown_token_id", n, kUnknown, spec.unk_id));
+  SYN_RETURN_IF_ERROR(read_id(checkpoint, "tokenizer.ggml.cls_token_id", n, kCls, spec.bos_id));
+  SYN_RETURN_IF_ERROR(read_id(checkpoint, sep, n, kSep, spec.eos_id));
+  SYN_RETURN_IF_ERROR(read_id(checkpoint, "tokenizer.ggml.padding_token_id", n, 0, spec.pad_id));
+  SYN_TRY(ids, make_table<int32_t>(2, "tokenizer ids", arena));
+  ids[0] = spec.bos_id;
+  ids[1] = spec.eos_id;
+  spec.prefix = ids.subspan(0, read_flag(checkpoint, "tokenizer.ggml.add_bos_token", true) && spec.bos_id >= 0);
+  spec.suffix = ids.subspan(1, read_flag(checkpoint, "tokenizer.ggml.add_eos_token", true) && spec.eos_id >= 0);
+  return spec;
+}
+
+// RWKV's: the bytes of a token are written as Python shows them, with \t \n \r \\ \' \xNN.
+std::string_view unescape(std::string_view text, char* out) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1; };
+  size_t n = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\' || i + 1 == text.size()) {
+      out[n++] = text[i];
+      continue;
+    }
+    const char c = text[++i];
+    const int high = i + 2 < text.size() ? digit(text[i + 1]) : -1, low = i + 2 < text.size() ? digit(text[i + 2]) : -1;
+    if (c == 'x' && high >= 0 && low >= 0) {
+      out[n++] = char(high * 16 + low);
+      i += 2;
+    } else {
+      out[n++] = c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c;
+    }
+  }
+  return {out, n};
+}
+
+Result<TokenizerSpec> rwkv_spec(const Checkpoint& checkpoint, TokenizerSpec& spec, Arena& arena) {
+  size_t bytes = 0;
+  for (const std::string_view t : spec.tokens) bytes += t.size();
+  SYN_TRY(room, make_table<char>(bytes, "tokenizer.ggml.tokens", arena));
+  char* at = room.data();
+  for (size_t i = 0; i < spec.tokens.size(); ++i) {
+    if (spec.types[i] != TokenType::normal) continue;
+    spec.tokens[i] = unescape(spec.tokens[i], at);
+    at += spec.tokens[i].size();
+  }
+  SYN_RETURN_IF_ERROR(read_ids(checkpoint, spec, false, arena));
+  return spec;
+}
+
 }  // namespace
 
 Result<TokenizerSpec> tokenizer_spec(const Checkpoint& checkpoint, Arena& arena) {
@@ -248,12 +252,15 @@ Result<TokenizerSpec> tokenizer_spec(const Checkpoint& checkpoint, Arena& arena)
   if (!model) return spec;
   const std::string_view name = model->as_text().value_or("");
   if (name == "none" || name == "no_vocab") return spec;
-  if (name != "gpt2" && name != "llama") {
-    return fail(Code::unsupported, "tokenizer.ggml.model: ", name, ", wanted gpt2, llama or none");
+  const auto* found = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const KindName& k) { return k.name == name; });
+  if (found == std::end(kKinds)) {
+    return fail(Code::unsupported, "tokenizer.ggml.model: ", name, ", wanted gpt2, llama, bert, rwkv or none");
   }
-  spec.kind = name == "gpt2" ? TokenizerKind::byte_bpe : TokenizerKind::spm_bpe;
+  spec.kind = found->kind;
   SYN_RETURN_IF_ERROR(read_tokens(checkpoint, spec, arena));
   SYN_RETURN_IF_ERROR(read_types(checkpoint, spec, arena));
+  if (spec.kind == TokenizerKind::wordpiece) return bert_spec(checkpoint, spec, arena);
+  if (spec.kind == TokenizerKind::trie) return rwkv_spec(checkpoint, spec, arena);
   bool add_bos = true;
   if (spec.kind == TokenizerKind::byte_bpe) {
     SYN_RETURN_IF_ERROR(read_pre(checkpoint, spec, add_bos));
@@ -262,6 +269,7 @@ Result<TokenizerSpec> tokenizer_spec(const Checkpoint& checkpoint, Arena& arena)
   } else {
     SYN_RETURN_IF_ERROR(read_scores(checkpoint, spec, arena));
     if (spec.scores.empty()) return fail(Code::corrupt, "tokenizer.ggml.scores: none, wanted those of a llama tokenizer");
+    if (read_flag(checkpoint, kByMergesKey, false)) SYN_RETURN_IF_ERROR(read_merges(checkpoint, spec, arena));
     spec.byte_fallback = true;
     spec.fuse_unk = true;
   }
@@ -270,6 +278,7 @@ Result<TokenizerSpec> tokenizer_spec(const Checkpoint& checkpoint, Arena& arena)
   spec.strip_space_prefix = spec.add_space_prefix;
   spec.space_prefix_every_segment = true;
   SYN_RETURN_IF_ERROR(read_ids(checkpoint, spec, add_bos, arena));
+  SYN_RETURN_IF_ERROR(read_tokenizer_rules(checkpoint, spec, arena));
   return spec;
 }
 

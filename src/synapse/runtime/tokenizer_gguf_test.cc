@@ -111,9 +111,9 @@ TEST(tokenizer_gguf, a_file_without_tokenizer_has_kind_none) {
 }
 
 TEST(tokenizer_gguf, unknown_kinds_are_named) {
-  EXPECT_EQ(Metadata().text("tokenizer.ggml.model", "t5").error(), "tokenizer.ggml.model: t5, wanted gpt2, llama or none");
-  const std::string error = gpt2().text("tokenizer.ggml.pre", "tekken").error();
-  EXPECT_TRUE(error.starts_with("tokenizer.ggml.pre: tekken, wanted one of gpt-2 default")) << error;
+  EXPECT_EQ(Metadata().text("tokenizer.ggml.model", "t5").error(), "tokenizer.ggml.model: t5, wanted gpt2, llama, bert, rwkv or none");
+  const std::string error = gpt2().text("tokenizer.ggml.pre", "afmoe").error();
+  EXPECT_TRUE(error.starts_with("tokenizer.ggml.pre: afmoe, wanted one of gpt-2 default")) << error;
 }
 
 TEST(tokenizer_gguf, lengths_and_ids_are_proven) {

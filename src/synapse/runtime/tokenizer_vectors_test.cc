@@ -1,6 +1,7 @@
 // Published vocabularies: exact ids of llama.cpp's vectors.
 #include <sstream>
 
+#include "synapse/base/rng.h"
 #include "tests/tokenizers.h"
 
 namespace synapse {
@@ -10,6 +11,8 @@ struct Vectors {
   const char* vocabulary;  // GGUF
   const char* strings;     // .inp and .out
 };
+
+bool lower_cases(std::string_view vocabulary) { return vocabulary.find("bert") != vocabulary.npos; }
 
 class published_gguf : public ::testing::TestWithParam<Vectors> {};
 
@@ -32,7 +35,7 @@ TEST_P(published_gguf, gives_the_ids_of_llama_cpp) {
     std::istringstream numbers(line);
     const Ids wanted{std::istream_iterator<int32_t>(numbers), {}};
     EXPECT_EQ(t->encode_plain(text), wanted) << n << ": " << text;
-    EXPECT_EQ(t->decode(t->encode_plain(text)), text);
+    if (!lower_cases(GetParam().vocabulary)) { EXPECT_EQ(t->decode(t->encode_plain(text)), text); }
   }
   EXPECT_EQ(n, 46);
 }
@@ -41,16 +44,27 @@ constexpr Vectors kVectors[] = {
     {"tokenizers/ggml-vocab-gpt-2.gguf", "tokenizers/ggml-vocab-gpt-2.gguf"},
     {"tokenizers/ggml-vocab-mpt.gguf", "tokenizers/ggml-vocab-mpt.gguf"},
     {"tokenizers/ggml-vocab-llama-spm.gguf", "tokenizers/ggml-vocab-llama-spm.gguf"},
+    {"tokenizers/ggml-vocab-bert-bge.gguf", "tokenizers/ggml-vocab-bert-bge.gguf"},
     {"tokenizers/ggml-vocab-phi-3.gguf", "tokenizers/ggml-vocab-phi-3.gguf"},
     {"tokenizers-rebuilt/vocab-llama3.gguf", "tokenizers/ggml-vocab-llama-bpe.gguf"},
     {"tokenizers-rebuilt/vocab-qwen2.5.gguf", "tokenizers/ggml-vocab-qwen2.gguf"},
 };
 INSTANTIATE_TEST_SUITE_P(vocabularies, published_gguf, ::testing::ValuesIn(kVectors));
 
-TEST(published_gguf, a_kind_we_do_not_have_is_named) {
-  const std::string file = read_file(test_data("tokenizers/ggml-vocab-bert-bge.gguf"));
-  if (file.empty()) GTEST_SKIP() << "no " << test_data("tokenizers/ggml-vocab-bert-bge.gguf");
-  EXPECT_EQ(gguf_tokenizer(as_bytes(file))->error, "tokenizer.ggml.model: bert, wanted gpt2, llama or none");
+// Half of it any bytes, half of it pieces that patterns and merges stumble over.
+TEST(published_gguf, ten_megabytes_of_any_bytes_come_back) {
+  constexpr size_t kHalf = 5'000'000;
+  constexpr std::string_view kPieces[] = {"    ", "\n\n", "aaaaaaaa", "\xF0\x9F", "1234", "<|endoftext|>", "'s", "\xE2\x80\x8D", "\xC2\xA0", "ABCdef", "...."};
+  const std::string file = read_file(test_data("tokenizers/ggml-vocab-gpt-2.gguf"));
+  if (file.empty()) GTEST_SKIP() << "no " << test_data("tokenizers/ggml-vocab-gpt-2.gguf");
+  const auto t = gguf_tokenizer(as_bytes(file));
+  std::string text;
+  for (uint64_t i = 0; text.size() < kHalf; ++i) text += char(random_bits(1, i));
+  for (uint64_t i = 0; text.size() < 2 * kHalf; ++i) {
+    const uint64_t r = random_bits(2, i);
+    for (uint64_t k = 0; k <= r % 37; ++k) text += kPieces[(r >> 8) % std::size(kPieces)];
+  }
+  EXPECT_TRUE(t->pieces(t->encode(text)) == text);
 }
 
 }  // namespace

@@ -5,11 +5,11 @@
 
 namespace synapse::unicode_tables {
 
-// Class (CharClass) of a code point below kClassLimit: nibble cp % 128 of block kClassIndex[cp / 128].
-inline constexpr uint32_t kClassBlock = 128;
-inline constexpr uint32_t kClassLimit = 0x32400;
-extern const uint8_t kClassIndex[1608];
-extern const uint8_t kClassNibbles[13888];
+// CharKind of a code point below kKindLimit: nibble cp % 128 of block kKindIndex[cp / 128].
+inline constexpr uint32_t kKindBlock = 128;
+inline constexpr uint32_t kKindLimit = 0x32400;
+extern const uint8_t kKindIndex[1608];
+extern const uint8_t kKindNibbles[16192];
 
 // One canonical decomposition step, sorted by code point; second is 0 for a singleton.
 struct NarrowStep {
@@ -35,5 +35,24 @@ struct CombiningRange {
 };
 inline constexpr uint32_t kCombiningRanges = 393;
 extern const CombiningRange kCombining[kCombiningRanges];
+
+// One compatibility decomposition step, sorted by code point: from kCompatPool[pool], to where the next one begins.
+struct CompatStep {
+  uint32_t code_point;
+  uint32_t pool;
+};
+inline constexpr uint32_t kCompatSteps = 3832;
+extern const CompatStep kCompat[kCompatSteps + 1];  // the last ends the pool
+extern const uint32_t kCompatPool[5612];
+
+// Runs of capital letters, `stride` apart, and how far away their small ones are; sorted.
+struct LowerRange {
+  uint32_t first;
+  uint16_t count;
+  uint16_t stride;
+  int32_t offset;
+};
+inline constexpr uint32_t kLowerRanges = 186;
+extern const LowerRange kLower[kLowerRanges];
 
 }  // namespace synapse::unicode_tables

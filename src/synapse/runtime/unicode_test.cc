@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "synapse/base/rng.h"
+#include "synapse/runtime/normal_form.h"
 
 namespace synapse {
 namespace {
@@ -22,19 +24,22 @@ std::string utf8(std::initializer_list<uint32_t> code_points) {
   return s;
 }
 
-std::string nfc(const std::string& text) {
-  std::vector<char> memory(nfc_bytes(text.size()));
+std::string normal(const std::string& text, NormalForm form) {
+  std::vector<char> memory(normal_form_bytes(form, text.size()));
   Arena arena(memory.data(), memory.size());
-  const auto result = to_nfc(text, arena);
+  const auto result = to_normal_form(text, form, arena);
   EXPECT_TRUE(result.ok()) << result.status().message();
-  EXPECT_LE(arena.used(), 3 * text.size());
+  EXPECT_LE(arena.used(), normal_form_growth(form) * text.size());
   return result.ok() ? std::string(*result) : "";
 }
 
-std::string oracle_nfc(const std::string& text) {
+std::string nfc(const std::string& text) { return normal(text, kNfc); }
+
+std::string oracle(const std::string& text, NormalForm form) {
   utf8proc_uint8_t* out = nullptr;
+  const int options = UTF8PROC_STABLE | (form.compose ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) | (form.compatible ? UTF8PROC_COMPAT : 0);
   const auto n = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), utf8proc_ssize_t(text.size()), &out,
-                              utf8proc_option_t(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+                              utf8proc_option_t(options));
   std::string s(reinterpret_cast<const char*>(out), n > 0 ? size_t(n) : 0);
   std::free(out);
   return s;
@@ -90,8 +95,37 @@ TEST(unicode, nfc_of_every_code_point_equals_utf8procs) {
   for (uint32_t c = 1; c < kCodePoints; ++c) {
     if (!judged(c)) continue;
     const std::string alone = utf8({c}), among = utf8({'a', 0x315, 0x300, 0x316, c, 0x327, 0x301});
-    ASSERT_EQ(nfc(alone), oracle_nfc(alone)) << std::hex << c;
-    ASSERT_EQ(nfc(among), oracle_nfc(among)) << std::hex << c;
+    ASSERT_EQ(nfc(alone), oracle(alone, kNfc)) << std::hex << c;
+    ASSERT_EQ(nfc(among), oracle(among, kNfc)) << std::hex << c;
+  }
+}
+
+TEST(unicode, other_forms_of_every_code_point_equal_utf8procs) {
+  for (uint32_t c = 1; c < kCodePoints; ++c) {
+    if (!judged(c)) continue;
+    const std::string s = utf8({'a', c, 0x327, 0x301});
+    for (const NormalForm form : {kNfd, kNfkc, kNfkd}) ASSERT_EQ(normal(s, form), oracle(s, form)) << std::hex << c;
+  }
+}
+
+TEST(unicode, kinds_equal_utf8procs) {
+  // Characters that changed their category after utf8proc's version.
+  constexpr uint32_t kMoved[] = {0x1734, 0x1171E, 0x180F};
+  for (uint32_t c = 0; c < kCodePoints; ++c) {
+    if (!judged(c) || char_kind(c) == CharKind::space || std::find(std::begin(kMoved), std::end(kMoved), c) != std::end(kMoved)) continue;
+    const std::string_view category = utf8proc_category_string(utf8proc_int32_t(c));
+    using enum CharKind;
+    const CharKind wanted = category == "Lu" || category == "Lt" ? upper : category == "Ll" ? lower : category == "Lm" ? modifier
+                          : category == "Lo" ? letter : category[0] == 'N' ? number : category == "Mn" ? nonspacing
+                          : category[0] == 'M' ? mark : category[0] == 'P' ? punctuation : category[0] == 'S' ? symbol : control;
+    EXPECT_EQ(char_kind(c), wanted) << std::hex << c << " " << category;
+  }
+}
+
+TEST(unicode, lower_case_equals_utf8procs) {
+  for (uint32_t c = 0; c < kCodePoints; ++c) {
+    if (!judged(c) || c == 0x130) continue;
+    EXPECT_EQ(to_lower(c), uint32_t(utf8proc_tolower(utf8proc_int32_t(c)))) << std::hex << c;
   }
 }
 
@@ -105,7 +139,7 @@ TEST(unicode, nfc_of_random_text_equals_utf8procs) {
       const uint64_t r = random_bits(round, i);
       s += utf8({r % 3 ? uint32_t(0x300 + (r >> 8) % 0x70) : kBases[(r >> 8) % std::size(kBases)]});
     }
-    ASSERT_EQ(nfc(s), oracle_nfc(s)) << round;
+    ASSERT_EQ(nfc(s), oracle(s, kNfc)) << round;
   }
 }
 
@@ -117,7 +151,7 @@ TEST(unicode, nfc_keeps_invalid_bytes_where_they_are) {
 TEST(unicode, nfc_without_room_says_so) {
   char memory[16];
   Arena arena(memory, sizeof memory);
-  EXPECT_EQ(to_nfc("a\u0301a\u0301", arena).status().code(), Code::out_of_memory);
+  EXPECT_EQ(to_normal_form("a\u0301a\u0301", kNfc, arena).status().code(), Code::out_of_memory);
 }
 
 }  // namespace

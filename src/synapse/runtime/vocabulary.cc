@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "synapse/base/rng.h"
-
 namespace synapse {
 namespace {
 
@@ -49,7 +47,11 @@ void Vocabulary::fill(std::span<const std::string_view> tokens) {
 
 int32_t Vocabulary::find(std::string_view left, std::string_view right) const {
   if (left.size() + right.size() > max_token_bytes_) return -1;
-  const uint64_t hash = mix64(hash64(right.data(), right.size(), hash64(left.data(), left.size())));
+  return find_hashed(hash64(right.data(), right.size(), hash64(left.data(), left.size())), left, right);
+}
+
+int32_t Vocabulary::find_hashed(uint64_t unmixed, std::string_view left, std::string_view right) const {
+  const uint64_t hash = mix64(unmixed);
   for (size_t slot = slot_of(hash); slots_[slot].id >= 0; slot = next_slot(slot)) {
     if (slots_[slot].tag != tag_of(hash)) continue;
     const std::string_view t = text(slots_[slot].id);

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "synapse/base/arena.h"
+#include "synapse/base/rng.h"
 
 namespace synapse {
 
@@ -25,6 +26,10 @@ class Vocabulary {
   // The id of a text, -1 when there is none.
   int32_t find(std::string_view text) const { return find(text, {}); }
   int32_t find(std::string_view left, std::string_view right) const;  // of their concatenation
+  // The same in two steps, for who looks up many texts at once: look_for brings the place to look at closer while others
+  // are worked on. `hash` is hash64 of the text.
+  void look_for(uint64_t hash) const { __builtin_prefetch(&slots_[slot_of(mix64(hash))]); }
+  int32_t find_hashed(uint64_t hash, std::string_view left, std::string_view right) const;
   // The same for a text in which each ' ' stands for U+2581, as SentencePiece stores spaces.
   int32_t find_spaced(std::string_view text) const;
 

@@ -1,0 +1,249 @@
+#include "synapse/import/convert.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "synapse/base/half.h"
+#include "synapse/import/metadata.h"
+#include "synapse/import/out_file.h"
+#include "synapse/import/tokenizer_metadata.h"
+#include "synapse/io/gguf_write.h"
+#include "synapse/runtime/tokenizer_rules.h"
+
+namespace synapse {
+namespace {
+
+constexpr size_t kPieceElements = 1 << 20;
+constexpr float kMostF16 = 65504;
+
+bool is_narrow(DType t) { return t == DType::f32 || t == DType::f16 || t == DType::bf16; }
+
+// The format that most of the weights have.
+DType main_dtype(std::span<const NamedTensor> tensors) {
+  std::array<uint64_t, kNDTypes> elements = {};
+  for (const NamedTensor& t : tensors)
+    if (t.tensor.rank > 1) elements[size_t(t.tensor.dtype)] += t.tensor.size();
+  return DType(std::ranges::max_element(elements) - elements.begin());
+}
+
+class Converter {
+ public:
+  Converter(Source& source, const ConvertOptions& options) : source_(source), options_(options) {}
+
+  Result<Converted> run() {
+    const Checkpoint& from = source_.checkpoint();
+    if (from.tensors.empty())
+      return fail(Code::invalid, source_.path().c_str(), ": a vocabulary without a model");
+    for (const NamedTensor& t : from.tensors) SYN_RETURN_IF_ERROR(plan_tensor(t));
+    for (const auto& [why, names] : kept_) {
+      const std::string more = names.size() > 1 ? " and " + std::to_string(names.size() - 1) + " more" : "";
+      out_.notes.push_back(std::string(names[0]) + more + ": " + why);
+    }
+    SYN_RETURN_IF_ERROR(plan_metadata());
+    out_.n_tensors = tensors_.size(), out_.n_metadata = metadata_.entries().size();
+    out_.path = options_.path.empty() ? name_.file(file_dtype()) : options_.path;
+    SYN_TRY(file, OutFile::create(out_.path, options_.overwrite));
+    SYN_TRY(writer, GgufWriter::begin(file.sink(), metadata_.entries(), tensors_));
+    for (size_t i = 0; i < tensors_.size(); ++i)
+      SYN_RETURN_IF_ERROR(write_tensor(writer, from.tensors[i], tensors_[i]));
+    SYN_RETURN_IF_ERROR(writer.finish());
+    out_.bytes = file.bytes();
+    SYN_RETURN_IF_ERROR(file.finish());
+    return out_;
+  }
+
+ private:
+  DType wanted(const NamedTensor& t) const {
+    if (!options_.dtype) return t.tensor.dtype;
+    if (t.tensor.rank < 2 || t.name.ends_with("_norm.weight")) return DType::f32;
+    const bool at_an_end = t.name == "token_embd.weight" || t.name == "output.weight";
+    return at_an_end ? find_file_type(*options_.dtype)->embedding : *options_.dtype;
+  }
+
+  Status plan_tensor(const NamedTensor& from) {
+    DType to = wanted(from);
+    if (to != from.tensor.dtype && !is_narrow(from.tensor.dtype)) {
+      return fail(Code::unsupported, from.name, ": is ", label(from.tensor.dtype), " and cannot become ",
+                  label(to), "; wanted F32, F16 or BF16");
+    }
+    const int32_t block = info(to).block_elements;
+    if (from.tensor.cols() % block) {
+      const Text<200> why("rows of ", from.tensor.cols(), " are not whole blocks of ", label(to),
+                          ", kept as ", label(from.tensor.dtype));
+      kept_[std::string(why.view())].push_back(from.name);
+      to = from.tensor.dtype;
+    }
+    NamedTensor& planned = tensors_.emplace_back(from);
+    planned.tensor.dtype = to;
+    all_bytes_ += planned.tensor.bytes();
+    n_parameters_ += planned.tensor.size();
+    return {};
+  }
+
+  Status plan_metadata() {
+    const Checkpoint& from = source_.checkpoint();
+    const FileType* type = find_file_type(file_dtype());
+    for (const MetaEntry& e : from.metadata) {
+      if (!e.key.starts_with("split.")) metadata_.put(e.key, e.value);
+    }
+    if (type) metadata_.put("general.file_type", meta_u32(type->number));
+    metadata_.put("general.quantization_version", meta_u32(2));
+    if (!metadata_.find("general.type")) metadata_.text("general.type", "model");
+    const MetaValue* text = metadata_.find("general.name");
+    name_ = ModelName::of((text ? text->as_text() : std::nullopt).value_or(source_.path().stem().string()),
+                          n_parameters_);
+    for (const auto& [key, value] : {std::pair("general.basename", &name_.base),
+                                     {"general.size_label", &name_.size},
+                                     {"general.finetune", &name_.finetune}}) {
+      if (!value->empty() && !metadata_.find(key)) metadata_.text(key, *value);
+    }
+    if (metadata_.find("tokenizer.ggml.model")) return {};
+
+    const Result<TokenizerSpec>& spec = source_.tokenizer();
+    if (!spec.ok()) return spec.status();
+    const Tensor* embedding = from.tensor("token_embd.weight");
+    SYN_RETURN_IF_ERROR(put_tokenizer(*spec, embedding ? embedding->rows() : 0, metadata_));
+    if (metadata_.find(kPreKey) && spec->kind == TokenizerKind::byte_bpe)
+      out_.notes.push_back(
+          "tokenizer.ggml.pre: has no name for how text is split here; other programs will split it as "
+          "GPT-2");
+    if (const std::vector<int32_t> ends = source_.end_ids(); !ends.empty())
+      metadata_.put("synapse.generation.end_ids", meta_array(ends));
+    return {};
+  }
+
+  DType file_dtype() const { return options_.dtype.value_or(main_dtype(tensors_)); }
+
+  Status advance(const NamedTensor& t, size_t bytes) {
+    done_bytes_ += bytes;
+    if (!options_.progress || options_.progress(options_.context, done_bytes_, all_bytes_)) return {};
+    return fail(Code::cancelled, "interrupted at ", t.name);
+  }
+
+  Status write_tensor(GgufWriter& writer, const NamedTensor& from, const NamedTensor& to) {
+    SYN_CHECK(from.tensor.contiguous());
+    const auto cols = size_t(to.tensor.cols()), rows = size_t(to.tensor.rows());
+    const size_t step = std::max<size_t>(1, kPieceElements / cols), row_in = from.tensor.row_bytes();
+    for (size_t row = 0; row < rows; row += step) {
+      const size_t n = std::min(step, rows - row);
+      const std::span in(static_cast<const uint8_t*>(from.tensor.data) + row * row_in, n * row_in);
+      std::span<const uint8_t> piece = in;
+      if (to.tensor.dtype != from.tensor.dtype) {
+        SYN_RETURN_IF_ERROR(convert(from, to, in.data(), n * cols));
+        piece = bytes_;
+      }
+      SYN_RETURN_IF_ERROR(writer.write(piece));
+      source_.release(in);
+      SYN_RETURN_IF_ERROR(advance(to, piece.size()));
+    }
+    return {};
+  }
+
+  // n elements, whole rows, into bytes_.
+  Status convert(const NamedTensor& from, const NamedTensor& to, const uint8_t* in, size_t n) {
+    values_.resize(n);
+    if (from.tensor.dtype == DType::f32) {
+      std::memcpy(values_.data(), in, n * sizeof(float));
+    } else {
+      for (size_t i = 0; i < n; ++i) {
+        uint16_t half;
+        std::memcpy(&half, in + i * sizeof half, sizeof half);
+        values_[i] = from.tensor.dtype == DType::f16 ? f16_to_f32(half) : bf16_to_f32(half);
+      }
+    }
+    float most = 0;
+    for (const float v : values_) most = std::max(most, std::isfinite(v) ? std::abs(v) : INFINITY);
+    if (!std::isfinite(most)) return fail(Code::corrupt, from.name, ": holds an infinity or a NaN");
+    if (to.tensor.dtype == DType::f16 && most > kMostF16) {
+      return fail(Code::unsupported, from.name, ": holds ", double(most),
+                  ", F16 ends at 65504; wanted F32 or BF16");
+    }
+    bytes_.resize(row_bytes(to.tensor.dtype, int64_t(n)));
+    if (to.tensor.dtype == DType::f32) {
+      std::memcpy(bytes_.data(), values_.data(), bytes_.size());
+    } else if (!options_.quantize || !options_.quantize(to.tensor.dtype, bytes_.data(), values_.data(), n)) {
+      return fail(Code::unsupported, to.name, ": no quantiser for ", label(to.tensor.dtype));
+    }
+    return {};
+  }
+
+  Source& source_;
+  const ConvertOptions& options_;
+  Converted out_;
+  ModelName name_;
+  Metadata metadata_;
+  std::vector<NamedTensor> tensors_;
+  std::map<std::string, std::vector<std::string_view>> kept_;  // why -> tensors
+  uint64_t all_bytes_ = 0, done_bytes_ = 0, n_parameters_ = 0;
+  std::vector<float> values_;
+  std::vector<uint8_t> bytes_;
+};
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// "0.6b", "8x7B", "4m": digits, at most one dot, perhaps experts in front, and one letter.
+bool is_size(std::string_view part) {
+  if (part.size() < 2 || std::string_view("kKmMbBtT").find(part.back()) == std::string_view::npos)
+    return false;
+  part.remove_suffix(1);
+  if (const size_t times = part.find('x'); times != part.npos) {
+    if (times == 0 || !std::ranges::all_of(part.substr(0, times), is_digit)) return false;
+    part.remove_prefix(times + 1);
+  }
+  return !part.empty() && is_digit(part[0]) && is_digit(part.back()) && std::ranges::count(part, '.') <= 1 &&
+         std::ranges::all_of(part, [](char c) { return is_digit(c) || c == '.'; });
+}
+
+}  // namespace
+
+Result<Converted> convert_to_gguf(Source& source, const ConvertOptions& options) {
+  return Converter(source, options).run();
+}
+
+std::string size_label(uint64_t n_parameters) {
+  constexpr std::pair<double, char> kUnits[] = {{1e12, 'T'}, {1e9, 'B'}, {1e6, 'M'}, {1e3, 'K'}};
+  for (const auto& [unit, letter] : kUnits) {
+    const double n = double(n_parameters) / unit;
+    if (n < 1 && unit > 1e3) continue;
+    char text[32];
+    std::snprintf(text, sizeof text, n < 9.95 ? "%.1f%c" : "%.0f%c", n, letter);
+    return text;
+  }
+  return {};
+}
+
+ModelName ModelName::of(std::string_view text, uint64_t n_parameters) {
+  ModelName name;
+  std::string part;
+  const auto end_part = [&] {
+    if (name.size.empty() && !name.base.empty() && is_size(part)) {
+      part.back() = char(std::toupper(uint8_t(part.back())));
+      name.size = part;
+    } else if (!part.empty() && !dtype_from_label(part)) {  // not the format that it had
+      std::string& whole = name.size.empty() ? name.base : name.finetune;
+      whole += (whole.empty() ? "" : "-") + part;
+    }
+    part.clear();
+  };
+  for (const char c : text) {
+    const auto b = uint8_t(c);
+    const bool separates = c == '-' || c == ' ' || c == '/' || b < 32 || b == 127;
+    separates ? end_part() : part.push_back(c);
+  }
+  end_part();
+  name.base.erase(0, name.base.find_first_not_of(".-"));
+  if (name.base.empty()) name.base = "model";
+  if (name.size.empty()) name.size = size_label(n_parameters);
+  return name;
+}
+
+std::string ModelName::file(DType dtype) const {
+  const bool said = base.size() >= size.size() && base.ends_with(size);  // stories260K
+  return base + (said ? "" : "-" + size) + (finetune.empty() ? "" : "-" + finetune) + "-" +
+         std::string(label(dtype)) + ".gguf";
+}
+
+}  // namespace synapse
