@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <random>
+#include <sys/random.h>
 
 #include "input.h"
 
@@ -129,8 +129,9 @@ LogitBias read_bias(const std::string& word) {
 
 uint64_t choose_seed(const std::string& text) {
   if (text.empty() || text == "-1") {
-    std::random_device device;
-    return (uint64_t(device()) << 32) | device();
+    uint64_t seed;  // from the kernel itself: a bare system has no /dev/urandom
+    SYN_CHECK(getrandom(&seed, sizeof seed, 0) == ssize_t(sizeof seed));
+    return seed;
   }
   size_t end = 0;
   uint64_t seed = 0;
