@@ -24,7 +24,7 @@ const CLI::Validator is_isa(check_isa, "NAME", "isa");
 const CLI::Validator is_size(check_size, "SIZE", "size");
 
 void add_model_flag(CLI::App& verb, Flags& flags) {
-  verb.add_option("-m,--model,MODEL", flags.model, "GGUF file, folder, or the name of a bundled model")
+  verb.add_option("-m,--model,MODEL", flags.model, "GGUF or llama2.c file, folder, or a name that `synapse list` shows")
       ->envname("SYNAPSE_MODEL")
       ->required();
 }

@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<float> aligned(size / sizeof(float) + 1);
   if (size) std::memcpy(aligned.data(), data, size);
   const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(aligned.data()), size);
-  std::vector<uint8_t> memory(kLlama2cArenaBytes);
+  static std::vector<uint8_t> memory(kLlama2cArenaBytes);  // not cleared for each input: that would be most of the time
   Arena arena(memory.data(), memory.size());
   const auto checkpoint = read_llama2c(bytes, "fuzz", arena);
   if (checkpoint.ok()) {

@@ -39,7 +39,7 @@ class Convert : public testing::Test {
     void* data = wide ? static_cast<void*>(values.data()) : halves.data();
     const NamedTensor tensors[] = {
         {"token_embd.weight", make_tensor(data, dtype, {3, 40})},
-        {"output_norm.weight", make_tensor(values.data() + 120, DType::f32, {40})}};
+        {"blk.0.attn_q.bias", make_tensor(values.data() + 120, DType::f32, {40})}};
     const MetaEntry metadata[] = {{"general.architecture", meta_text("llama")},
                                   {"general.name", meta_text("a/b c-7b")}};
     Checkpoint checkpoint;
@@ -101,7 +101,7 @@ TEST_F(Convert, matrices_take_the_format_asked_for_and_vectors_stay_f32) {
   ASSERT_EQ(embedding->dtype, DType::f16);
   for (size_t i = 0; i < 119; ++i)
     EXPECT_EQ(f16_to_f32(static_cast<const uint16_t*>(embedding->data)[i]), float(i) / 8) << i;
-  EXPECT_EQ(to->checkpoint().tensor("output_norm.weight")->dtype, DType::f32);
+  EXPECT_EQ(to->checkpoint().tensor("blk.0.attn_q.bias")->dtype, DType::f32);
 
   const auto back = convert(target(), {.dtype = DType::f32, .path = (folder / "back.gguf").string()});
   ASSERT_TRUE(back.ok()) << back.status().message();

@@ -153,7 +153,7 @@ bool is_plain_name(std::string_view part) {
   };
   const auto at_end = [](char c) { return c == '.' || c == '-'; };
   return !part.empty() && part.size() <= 128 && std::ranges::all_of(part, inside) && !at_end(part.front()) &&
-         !at_end(part.back()) && part.find("..") == part.npos;
+         !at_end(part.back());
 }
 
 }  // namespace synapse

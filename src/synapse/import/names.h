@@ -36,7 +36,7 @@ std::optional<std::string> split_prefix(const std::string& stem);
 uint64_t model_bytes(const std::filesystem::path& path);
 std::string joined(const std::vector<std::string>& words);  // "a, b", or "none"
 
-// A part of a repository's or model's name: letters, digits, - _ and . inside, at most 128, no "..".
+// A part of a repository's or model's name: letters, digits, _, and inside it - and . too; at most 128.
 bool is_plain_name(std::string_view part);
 
 }  // namespace synapse

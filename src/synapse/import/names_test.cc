@@ -117,7 +117,7 @@ TEST_F(Names, an_ollama_name_is_the_blob_of_its_manifest) {
   EXPECT_EQ(joined(names), "hf.co/org/far:Q8_0, me/own:v1, tiny:latest");
 
   for (const std::string& bad :
-       {std::string("sha256:../../etc/passwd"), "sha256:" + std::string(63, 'a') + "/", std::string("")}) {
+       {std::string("sha256:../../etc/passwd"), "sha256:" + std::string(63, 'a') + "/", "sha256:" + std::string(63, 'a'), std::string("")}) {
     write_manifest("registry.ollama.ai/library/bad/latest", bad);
     EXPECT_NE(error("bad").find("wanted sha256: and 64 digits"), std::string::npos) << error("bad");
   }
@@ -138,6 +138,7 @@ TEST_F(Names, no_name_leads_out_of_its_folder) {
     EXPECT_EQ(found.status().code(), Code::not_found) << name;
   }
   write("hub/models--org--evil/refs/main", "../../../secret");
+  write("hub/models--org--evil/snapshots/a/x"), write("hub/models--org--evil/snapshots/b/x");
   EXPECT_NE(error("org/evil").find("has no snapshot that refs/main names"), std::string::npos);
 }
 
