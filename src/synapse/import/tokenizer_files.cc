@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "synapse/import/rwkv_vocab.h"
 #include "synapse/import/sentencepiece.h"
 #include "synapse/import/tokenizer_json.h"
 
@@ -13,6 +14,8 @@ namespace {
 using platform::MappedFile;
 
 constexpr size_t kFloorBytes = size_t(1) << 20;
+constexpr std::string_view kRwkvVocab = "rwkv_vocab_v20230424.txt";
+constexpr std::string_view kFiles[] = {"tokenizer.json", "tokenizer.model", "vocab.json", kRwkvVocab};
 
 // An absent file is an empty one; any other trouble is an error.
 Result<MappedFile> open_if_there(const fs::path& path) {
@@ -60,7 +63,7 @@ std::string_view text_of(const MappedFile& file) {
 
 std::string_view tokenizer_file_of(const fs::path& folder) {
   std::error_code absent;
-  for (const std::string_view name : {"tokenizer.json", "tokenizer.model", "vocab.json"}) {
+  for (const std::string_view name : kFiles) {
     if (fs::exists(folder / name, absent) &&
         (name != "vocab.json" || fs::exists(folder / "merges.txt", absent)))
       return name;
@@ -77,7 +80,8 @@ Result<TokenizerSpec> read_folder_tokenizer(const fs::path& folder, Region& regi
   SYN_TRY(added_file, open_if_there(folder / "added_tokens.json"));
   SYN_TRY(map_file, open_if_there(folder / "special_tokens_map.json"));
   SYN_TRY(merges_file, open_if_there(folder / "merges.txt"));
-  size_t bytes = kFloorBytes + sentencepiece_arena_bytes(main.bytes()) + 32 * merges_file.bytes().size();
+  size_t bytes = kFloorBytes + sentencepiece_arena_bytes(main.bytes()) + rwkv_vocab_arena_bytes(main.bytes()) +
+                 32 * merges_file.bytes().size();
   for (const MappedFile* file : {&main, &config_file, &added_file, &map_file})
     bytes += 2 * tokenizer_json_arena_bytes(file->bytes());
   SYN_TRY(made, Region::make(bytes));
@@ -85,7 +89,10 @@ Result<TokenizerSpec> read_folder_tokenizer(const fs::path& folder, Region& regi
   Arena& arena = region.arena();
 
   TokenizerSpec spec;
-  if (name == "tokenizer.json") {
+  if (name == kRwkvVocab) {
+    SYN_TRY(read, read_rwkv_vocab(main.bytes(), arena));
+    spec = read;
+  } else if (name == "tokenizer.json") {
     SYN_TRY(read, read_tokenizer_json(main.bytes(), arena));
     spec = read;
     if (!config_file.bytes().empty())

@@ -1,6 +1,6 @@
 // The tokenizer of a folder, from the first of these that is there: tokenizer.json, tokenizer.model
-// (SentencePiece), vocab.json with merges.txt (byte-level BPE). tokenizer_config.json and added_tokens.json
-// add what they know.
+// (SentencePiece), vocab.json with merges.txt (byte-level BPE), rwkv_vocab_v20230424.txt. tokenizer_config.json and
+// added_tokens.json add what they know.
 #pragma once
 #include <filesystem>
 #include <string_view>

@@ -30,6 +30,14 @@ class TokenizerFiles : public testing::Test {
   std::string error() const { return FromFolder(folder).error; }
 };
 
+TEST_F(TokenizerFiles, an_rwkv_vocabulary_is_a_tokenizer) {
+  write("rwkv_vocab_v20230424.txt", "1 'a' 1\n2 b'\\xff' 1\n3 'a b' 3\n");
+  const FromFolder t(folder);
+  ASSERT_EQ(t.error, "");
+  EXPECT_EQ(t.encode("aa b\xFF"), (Ids{1, 3, 2}));
+  EXPECT_EQ(t.spec.end_ids.size(), 1u);
+}
+
 TEST_F(TokenizerFiles, a_vocabulary_and_its_merges_make_a_tokenizer) {
   write_gpt2();
   EXPECT_EQ(tokenizer_file_of(folder), "vocab.json");

@@ -259,6 +259,9 @@ TEST(split_pattern, spellings_that_mean_the_same) {
   EXPECT_EQ(known_split_pattern(R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)"), PreTokenizer::gpt2);
   EXPECT_EQ(known_split_pattern(std::string(kRest.substr(1))), std::nullopt);
   EXPECT_EQ(known_split_pattern(""), std::nullopt);
+  EXPECT_EQ(known_split_pattern("[\r\n]"), PreTokenizer::newlines);  // as DeepSeek's file has it
+  EXPECT_EQ(known_split_pattern(R"(\p{N}{1,3})"), PreTokenizer::digits_by_3);
+  EXPECT_EQ(known_split_pattern(R"(\p{N}{1,4})"), std::nullopt);
 }
 
 }  // namespace
