@@ -79,6 +79,7 @@ Result<std::vector<int32_t>> read_ids(const std::string& text) {
 }
 
 const bool* watch_interrupts() {
+  __atomic_store_n(&interrupted, false, __ATOMIC_RELAXED);
   struct sigaction action = {};
   action.sa_handler = on_interrupt;
   action.sa_flags = SA_RESETHAND;

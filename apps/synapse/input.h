@@ -17,7 +17,7 @@ std::string unescape(const std::string& text);
 // Whole numbers apart by spaces or commas; "-" reads them from stdin.
 Result<std::vector<int32_t>> read_ids(const std::string& text);
 
-// From now on the first interrupt (SIGINT) sets the flag, a second one ends the program.
+// From now on the first interrupt (SIGINT) sets the flag, which is cleared, and a second one ends the program.
 const bool* watch_interrupts();
 
 }  // namespace synapse::cli

@@ -21,7 +21,7 @@ class Editor : public LineReader {
     history(history_, &event_, H_SETSIZE, kHistoryLines);
     editor_ = el_init("synapse", stdin, stderr, stderr);
     el_set(editor_, EL_CLIENTDATA, this);
-    el_set(editor_, EL_PROMPT, [](EditLine* editor) -> char* {
+    el_set(editor_, EL_PROMPT, +[](EditLine* editor) -> char* {
       Editor* self = nullptr;
       el_get(editor, EL_CLIENTDATA, &self);
       return self->prompt_.data();
