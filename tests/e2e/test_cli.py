@@ -14,7 +14,7 @@ import time
 import unittest
 from pathlib import Path
 
-from cli import BINARY, MODEL, PROMPT, Case, gguf_with, greedy, synapse
+from cli import BINARY, MODEL, PROMPT, Case, gguf_with, greedy, npy, synapse
 
 PROMPT_IDS = [4092, 614, 564, 258, 471]
 
@@ -27,18 +27,6 @@ GREEDY_TEXT = (", there was a little girl named Lily. She loved playing with her
                " One day, Lily's mom asked her to deliver a package to their neighbor. \n\nLily was so excited to help her"
                " mom. She grabbed the package and ran outside. The package")
 TOP_LOGIT = 17.6448  # of id 11 after PROMPT_IDS, in float32
-
-
-def npy(path):
-    """(shape, values) of a float32 .npy file."""
-    data = Path(path).read_bytes()
-    assert data[:8] == b"\x93NUMPY\x01\x00", data[:8]
-    size, = struct.unpack("<H", data[8:10])
-    assert (10 + size) % 64 == 0
-    header = eval(data[10:10 + size])  # a Python literal by the format's definition
-    assert header["descr"] == "<f4" and header["fortran_order"] is False
-    body = data[10 + size:]
-    return header["shape"], struct.unpack(f"<{len(body) // 4}f", body)
 
 
 class Run(Case):

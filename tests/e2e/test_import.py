@@ -13,7 +13,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from test_cli import BINARY, MODEL, PROMPT, ROOT, Case, npy, synapse
+from cli import BINARY, MODEL, PROMPT, ROOT, Case, npy, synapse
 
 DATA = Path(os.environ.get("SYNAPSE_TEST_DATA", ROOT / "../shared/data"))
 PYTHON = os.environ.get("SYNAPSE_TEST_PYTHON")  # one with numpy and gguf

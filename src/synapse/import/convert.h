@@ -13,8 +13,8 @@ namespace synapse {
 struct ConvertOptions {
   // Empty: as they are. Else matrices become this; vectors and norms f32, the embedding and the head what
   // kFileTypes says. Only f32, f16 and bf16 can become another format.
-  std::optional<DType> dtype;
-  std::string path;  // empty: general.name as a ModelName, in the working folder
+  std::optional<DType> dtype = {};
+  std::string path = {};  // empty: general.name as a ModelName, in the working folder
   bool overwrite = false;
   Quantize quantize = nullptr;
   // Told how far it is; false stops. May be null.
