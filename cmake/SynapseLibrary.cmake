@@ -6,6 +6,8 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
+option(SYNAPSE_SHARED "build libsynapse.so beside libsynapse.a" ON)
+
 function(synapse_library)
   if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR SYNAPSE_SANITIZE)
     return()
@@ -28,28 +30,31 @@ function(synapse_library)
   set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
 
   add_library(synapse_static STATIC ${object})
-  add_library(synapse_shared SHARED ${object})
   target_link_libraries(synapse_static INTERFACE pthread m)
-  target_link_libraries(synapse_shared PRIVATE pthread m)
-  target_link_options(synapse_shared PRIVATE -Wl,-z,defs -Wl,--gc-sections)
-  foreach(library static shared)
-    add_dependencies(synapse_${library} synapse_object)
-    target_include_directories(synapse_${library} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+  set_target_properties(synapse_static PROPERTIES EXPORT_NAME synapse)
+  add_library(synapse::synapse ALIAS synapse_static)
+  set(libraries synapse_static)
+  if(SYNAPSE_SHARED)
+    add_library(synapse_shared SHARED ${object})
+    target_link_libraries(synapse_shared PRIVATE pthread m)
+    target_link_options(synapse_shared PRIVATE -Wl,-z,defs -Wl,--gc-sections)
+    # docs/embed.md has the rule: 0 until 1.0, then the major version.
+    set_target_properties(synapse_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+    add_library(synapse::synapse_shared ALIAS synapse_shared)
+    list(APPEND libraries synapse_shared)
+  endif()
+  foreach(library IN LISTS libraries)
+    add_dependencies(${library} synapse_object)
+    set_target_properties(${library} PROPERTIES LINKER_LANGUAGE C OUTPUT_NAME synapse)
+    target_include_directories(${library} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                                $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   endforeach()
-  set_target_properties(synapse_static PROPERTIES LINKER_LANGUAGE C OUTPUT_NAME synapse EXPORT_NAME synapse)
-  # docs/embed.md has the rule: 0 until 1.0, then the major version.
-  set_target_properties(synapse_shared PROPERTIES LINKER_LANGUAGE C OUTPUT_NAME synapse
-                        VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
-  add_library(synapse::synapse ALIAS synapse_static)
-  add_library(synapse::synapse_shared ALIAS synapse_shared)
   if(NOT PROJECT_IS_TOP_LEVEL)
-    set_target_properties(synapse_shared PROPERTIES EXCLUDE_FROM_ALL ON)
     return()
   endif()
 
   set(package ${CMAKE_INSTALL_LIBDIR}/cmake/synapse)
-  install(TARGETS synapse_static synapse_shared EXPORT synapseTargets)
+  install(TARGETS ${libraries} EXPORT synapseTargets)
   install(EXPORT synapseTargets NAMESPACE synapse:: DESTINATION ${package})
   configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/synapseConfig.cmake.in
     ${PROJECT_BINARY_DIR}/generated/synapseConfig.cmake INSTALL_DESTINATION ${package})

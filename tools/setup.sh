@@ -15,9 +15,11 @@ build  g++                            g++ | gcc-c++ | gcc | gcc
 build  include/CLI/CLI.hpp            libcli11-dev | cli11-devel | cli11 | cli11
 build  include/nlohmann/json.hpp      nlohmann-json3-dev | json-devel | nlohmann-json | nlohmann-json
 build  include/pcre2.h                libpcre2-dev | pcre2-devel | pcre2 | pcre2
+build  include/histedit.h             libedit-dev | libedit-devel | libedit | libedit
 test   include/gtest/gtest.h          libgtest-dev | gtest-devel | gtest | googletest
 test   include/utf8proc.h             libutf8proc-dev | utf8proc-devel | libutf8proc | utf8proc
 test   python3                        python3 | python3 | python | python
+test   pkg-config                     pkg-config | pkgconf | pkgconf | pkgconf
 cross  aarch64-linux-gnu-g++          g++-aarch64-linux-gnu
 cross  qemu-aarch64                   qemu-user
 cross  clang++-19                     clang-19
@@ -30,6 +32,13 @@ cross  node                           nodejs
 cross  riscv64-unknown-elf-g++        gcc-riscv64-unknown-elf
 cross  lib/picolibc/riscv64-unknown-elf/lib/picolibcpp.ld                        picolibc-riscv64-unknown-elf
 cross  qemu-system-riscv32            qemu-system-misc
+release  clang++-19                   clang-19
+release  ld.lld-19                    lld-19
+release  llvm-ar-19                   llvm-19
+release  aarch64-linux-gnu-g++        g++-aarch64-linux-gnu
+release  qemu-x86_64                  qemu-user
+cross  zsh                            zsh
+cross  fish                           fish
 fuzz   clang++-19                     clang-19
 fuzz   llvm-symbolizer-19             llvm-19
 fuzz   lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.fuzzer-*.a                 libclang-rt-19-dev

@@ -40,6 +40,8 @@ constexpr Alias kAliases[] = {
     {"-hfr", Means::ours, Value::one, "--model"},
     {"--hf-repo", Means::ours, Value::one, "--model"},
     {"-sp", Means::ours, Value::none, "--special"},
+    {"-sys", Means::ours, Value::one, "--system"},
+    {"--jinja", Means::nothing, Value::none, ""},
     {"-bf", Means::ours, Value::one, "--file"},
     {"--escape", Means::ours, Value::none, "-e"},
     {"-no-cnv", Means::nothing, Value::none, ""},

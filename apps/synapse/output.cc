@@ -3,11 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <cstring>
+
+#include "synapse/base/json.h"
 
 namespace synapse::cli {
 
@@ -48,10 +50,12 @@ std::string human_count(uint64_t n) {
 }
 
 std::optional<uint64_t> parse_bytes(std::string_view text) {
-  double value = 0;
-  const auto [after, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || !(value >= 0)) return std::nullopt;
-  std::string unit(after, text.data() + text.size());
+  const std::string_view number = text.substr(0, text.find_first_not_of("0123456789."));
+  if (number.empty() || number == "." || std::count(number.begin(), number.end(), '.') > 1) return std::nullopt;
+  const std::optional<double> parsed = parse_decimal(number);  // libc++ has no std::from_chars of a double
+  if (!parsed) return std::nullopt;
+  const double value = *parsed;
+  std::string unit(text.substr(number.size()));
   while (!unit.empty() && unit[0] == ' ') unit.erase(0, 1);
   for (char& c : unit) c = char(std::tolower(static_cast<unsigned char>(c)));
   if (unit.ends_with("b")) unit.pop_back();

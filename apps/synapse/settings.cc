@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <random>
+#include <sys/random.h>
 
 #include "input.h"
 
@@ -129,8 +129,9 @@ LogitBias read_bias(const std::string& word) {
 
 uint64_t choose_seed(const std::string& text) {
   if (text.empty() || text == "-1") {
-    std::random_device device;
-    return (uint64_t(device()) << 32) | device();
+    uint64_t seed;  // from the kernel itself: a bare system has no /dev/urandom
+    SYN_CHECK(getrandom(&seed, sizeof seed, 0) == ssize_t(sizeof seed));
+    return seed;
   }
   size_t end = 0;
   uint64_t seed = 0;
@@ -205,6 +206,19 @@ Result<std::string> choose_chain(const SamplingFlags& given, const Checkpoint& c
 }
 
 }  // namespace
+
+void SamplingFlags::change(const SamplingFlags& later) {
+  const auto prefer = [](auto& ours, const auto& theirs) {
+    if (theirs) ours = theirs;
+  };
+  for (size_t i = 0; i < numbers.size(); ++i) prefer(numbers[i], later.numbers[i]);
+  if (!later.seed.empty()) seed = later.seed;
+  if (!later.samplers.empty()) samplers = later.samplers, sampler_letters.clear();
+  if (!later.sampler_letters.empty()) sampler_letters = later.sampler_letters, samplers.clear();
+  if (!later.logit_bias.empty()) logit_bias = later.logit_bias;
+  prefer(dry_breakers, later.dry_breakers);
+  ignore_eos |= later.ignore_eos;
+}
 
 void add_sampling_flags(CLI::App& verb, SamplingFlags& given) {
   const SamplerOptions ours;

@@ -19,6 +19,8 @@ struct SamplingFlags {
   std::vector<std::string> logit_bias;
   std::optional<std::vector<std::string>> dry_breakers;
   bool ignore_eos = false;
+
+  void change(const SamplingFlags& later);  // what those say goes before what these said
 };
 
 void add_sampling_flags(CLI::App& verb, SamplingFlags& given);

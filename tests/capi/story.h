@@ -39,8 +39,9 @@ inline ModelHandle load(const std::string& path = kStory, const syn_model_option
   return ModelHandle(model);
 }
 
-inline SessionHandle open(syn_model* model, int32_t n_threads = 1, int32_t n_ctx = 0) {
+inline SessionHandle open(syn_model* model, int32_t n_threads = 1, int32_t n_ctx = 0, int32_t n_batch = 512) {
   syn_session_options options = defaults(syn_session_options_default);
+  options.n_batch = n_batch;
   options.n_threads = n_threads;
   options.n_ctx = n_ctx;
   syn_session* session = nullptr;

@@ -9,6 +9,7 @@
 #include "op_digests.h"
 #include "sampler_cases.h"
 #include "synapse/platform/platform.h"
+#include "tokenizer_cases.h"
 
 namespace {
 
@@ -23,7 +24,12 @@ Result<conformance::Tally> check_file(const char* path) {
 
 int main(int argc, char** argv) {
   using namespace synapse::conformance;
-  if (argc == 1) return run_base_cases() + run_op_cases() + run_linear_golden() + run_sampler_cases() + run_model_cases() == 0 ? 0 : 1;
+  if (argc == 1) {
+    return run_base_cases() + run_op_cases() + run_linear_golden() + run_sampler_cases() + run_tokenizer_cases() +
+                       run_model_cases() == 0
+               ? 0
+               : 1;
+  }
   if (argc != 3 || std::string_view(argv[1]) != "--linear") {
     std::fprintf(stderr, "usage: conformance [--linear FILE.json]\n");
     return 2;

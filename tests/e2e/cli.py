@@ -25,6 +25,18 @@ def synapse(*args, env=None, stdin="", timeout=30):
     return subprocess.run([BINARY, *args], input=data, capture_output=True, env=environment(env), timeout=timeout)
 
 
+def npy(path):
+    """(shape, values) of a float32 .npy file."""
+    data = Path(path).read_bytes()
+    assert data[:8] == b"\x93NUMPY\x01\x00", data[:8]
+    size, = struct.unpack("<H", data[8:10])
+    assert (10 + size) % 64 == 0
+    header = eval(data[10:10 + size])  # a Python literal by the format's definition
+    assert header["descr"] == "<f4" and header["fortran_order"] is False
+    body = data[10 + size:]
+    return header["shape"], struct.unpack(f"<{len(body) // 4}f", body)
+
+
 def greedy(*args, **kwargs):
     return synapse("run", "-m", MODEL, "-p", PROMPT, "--temp", "0", *args, **kwargs)
 

@@ -342,6 +342,37 @@ class Files(Case):
         self.assertEqual([p.name for p in self.folder.iterdir()], ["made.gguf"])
 
 
+class Render(Case):
+    CONTEXT = b'{"messages": [{"role": "user", "content": "H\xc3\xa9"}], "bos_token": "<s>"}'
+
+    def render(self, template, *args, context=CONTEXT):
+        return synapse("render", "--template", self.file("t.jinja", template), "--context", self.file("c.json", context), *args)
+
+    def test_the_prompt_and_nothing_else(self):
+        template = b"{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m['content'] }}{% endfor %}!\n\n"
+        self.assertEqual(self.data_of(self.render(template)), "<s>[user] H\u00e9!\n")
+
+    def test_the_clock(self):
+        template = b"{{ strftime_now('%d %b %Y %H:%M:%S') }}"
+        self.assertEqual(self.data_of(self.render(template, "--now", "2024-07-26T12:34:56")), "26 Jul 2024 12:34:56")
+        self.assertRegex(self.data_of(self.render(template)), r"^\d\d \w{3} 20\d\d \d\d:\d\d:\d\d$")
+        self.assert_ends(self.render(template, "--now", "yesterday"), 1, "yesterday")
+
+    def test_errors(self):
+        process = self.render(b"a\n{{ raise_exception('System role not supported') }}")
+        self.assert_ends(process, 1, "line 2: System role not supported")
+        self.assertEqual(process.stdout, b"")
+        self.assert_ends(self.render(b"{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"), 1, "steps")
+        self.assert_ends(self.render(b"x", context=b"[]"), 1, "object")
+        self.assert_ends(self.render(b"x", context=b"{"), 1, "json")
+
+    def test_the_template_of_a_model(self):
+        context = self.file("c.json", self.CONTEXT)
+        model = self.file("m.gguf", gguf_with(general__architecture="llama", tokenizer__chat_template="{{ messages[0].content }}!"))
+        self.assertEqual(self.data_of(synapse("render", "-m", model, "--context", context)), "H\u00e9!")
+        self.assert_ends(synapse("render", "-m", MODEL, "--context", context), 1, "tokenizer.chat_template")
+
+
 class Usage(Case):
     def test_wrong_usage_ends_with_2_and_a_hint(self):
         for args in ([], ["nosuch"], ["run"], ["run", "-m", MODEL, "--nosuch"], ["run", "-m", MODEL, "-n", "x"],
@@ -349,7 +380,8 @@ class Usage(Case):
                      ["run", "-m", MODEL, "-p", "x", "-ctk", "q3"], ["run", "-m", MODEL, "-p", "x", "--memory-budget", "lots"],
                      ["run", "-m", MODEL, "-p", "x", "--logit-bias", "x"], ["run", "-m", MODEL, "-p", "x", "-s", "seed"],
                      ["run", "-m", MODEL, "-p", "x", "--logprobs"], ["logits", "-m", MODEL],
-                     ["detokenize", "-m", MODEL], ["synth"]):
+                     ["detokenize", "-m", MODEL], ["synth"], ["render", "-m", MODEL], ["render", "--context", "x"],
+                     ["render", "-m", MODEL, "--template", "x", "--context", "x"]):
             with self.subTest(args=args):
                 process = synapse(*args)
                 self.assert_ends(process, 2, "--help")
@@ -363,19 +395,23 @@ class Usage(Case):
     def test_unknown_instruction_set_in_every_verb(self):
         for args in (["run", "-m", MODEL, "-p", "x"], ["show", "-m", MODEL], ["tokenize", "-m", MODEL, "-p", "x"],
                      ["detokenize", "-m", MODEL, "--ids", "1"], ["logits", "-m", MODEL, "--ids", "1", "-o", "x"],
-                     ["synth", "tiny-qwen3", "-o", str(self.folder / "x")], ["doctor"]):
+                     ["render", "-m", MODEL, "--context", "x"], ["synth", "tiny-qwen3", "-o", str(self.folder / "x")], ["doctor"]):
             with self.subTest(verb=args[0]):
                 self.assert_ends(synapse(*args, env={"SYNAPSE_ISA": "nosuch"}), 2, "scalar")
 
     def test_help_has_examples(self):
-        for verb in ([], ["run"], ["show"], ["tokenize"], ["detokenize"], ["logits"], ["synth"], ["doctor"]):
+        for verb in ([], ["run"], ["show"], ["tokenize"], ["detokenize"], ["logits"], ["render"], ["synth"], ["doctor"]):
             with self.subTest(verb=verb):
                 text = self.data_of(synapse(*verb, "--help"))
                 self.assertIn("EXAMPLES", text)
                 self.assertIn("synapse", text)
 
     def test_version(self):
-        self.assertRegex(self.data_of(synapse("--version")), r"^synapse \d+\.\d+\.\d+\n$")
+        self.assertRegex(self.data_of(synapse("--version")), r"^synapse \d+\.\d+\.\d+\ncommit    \S+\n")
+        about = self.json_of(synapse("--version", "--json"))
+        self.assertEqual(list(about), ["version", "commit", "compiler", "target", "kernels"])
+        self.assertRegex(about["version"], r"^\d+\.\d+\.\d+$")
+        self.assertIn("scalar", about["kernels"])
 
     def test_doctor(self):
         found = self.json_of(synapse("doctor", "--json"))

@@ -70,7 +70,7 @@ Status generate(syn_session& s, const syn_generate_options& o, syn_token_fn call
     SYN_TRY(step, generation->step());
     const bool stop = listener.tell(step);
     if (step.finish == Finish::none && !stop) continue;
-    finish = step.finish == Finish::none ? SYN_FINISH_CALLBACK : finish_of(step.finish);
+    finish = step.finish == Finish::none ? int32_t(SYN_FINISH_CALLBACK) : finish_of(step.finish);
     return finish == SYN_FINISH_CANCELLED ? fail(Code::cancelled, "cancelled after ", s.session->ids().size(), " tokens")
                                           : Status();
   }
@@ -94,6 +94,6 @@ syn_status syn_session_generate(syn_session* session, const syn_generate_options
   capi::Use use(*session);
   if (!use.held()) return capi::busy(error);
   const Status status = capi::generate(*session, o, callback, user, ended);
-  if (finish) *finish = status.code() == Code::cancelled ? SYN_FINISH_CANCELLED : ended;
+  if (finish) *finish = status.code() == Code::cancelled ? int32_t(SYN_FINISH_CANCELLED) : ended;
   return use.report(status, error);
 }

@@ -22,7 +22,7 @@ Status note_end_ids(syn_model& m, const TokenizerSpec& spec, const MetaValue* mo
   SYN_TRY(ids, arena.zeroed<int32_t>(spec.end_ids.size() + n_more, "end ids"));
   std::copy(spec.end_ids.begin(), spec.end_ids.end(), ids.begin());
   for (size_t i = 0; i < n_more; ++i) ids[spec.end_ids.size() + i] = int32_t(meta_element(*more, i).i);
-  std::sort(ids.begin(), ids.end());
+  std::sort(ids.begin(), ids.end(), [](int32_t a, int32_t b) { return a < b; });  // of libc++ std::less is not inline
   m.end_ids = ids;
   return {};
 }

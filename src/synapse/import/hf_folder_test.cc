@@ -40,7 +40,7 @@ struct Opened {
   std::string all() const { return std::string(faults.lines()); }
   const Checkpoint& checkpoint() const { return result->checkpoint(); }
 
-  char lines[4096];
+  char lines[4096] = {};
   Faults faults;
   Result<HfFolder> result;
 };

@@ -148,8 +148,9 @@ TEST_P(small_model, gives_the_ids_and_texts_of_the_library) {
     const std::string text(c["text"].as_string());
     EXPECT_EQ(t.encode(text, {.add_special = false}), wanted) << text;
     const bool has_unknown = c["decoded"].as_string().find("\u2047") != std::string_view::npos;  // as the library shows it
-    if (has_unknown) continue;
-    EXPECT_EQ(t.decode(wanted), c["decoded"].as_string()) << text;
+    if (!has_unknown) {
+      EXPECT_EQ(t.decode(wanted), c["decoded"].as_string()) << text;
+    }
   }
 }
 INSTANTIATE_TEST_SUITE_P(sentencepiece, small_model,

@@ -1,4 +1,5 @@
 // The forms of tokenizer.json, each in a file of a few tokens.
+#include "synapse/import/pattern_engine.h"
 #include "synapse/import/split_pattern.h"
 #include "synapse/import/tokenizer_json.h"
 #include "tests/tokenizers.h"
@@ -153,6 +154,103 @@ TEST(tokenizer_json, ids_are_proven_before_use) {
   EXPECT_EQ(Read(f.text()).t.error, "tokenizer.json: id 1 is both a and b");
   f.vocabulary = R"("a":1,"b":20)";  // holes are fine
   EXPECT_EQ(Read(f.text()).t.encode("ab"), (Ids{1, 20}));
+}
+
+const std::string kByteLevel = R"({"type":"ByteLevel","add_prefix_space":false,"use_regex":false})";
+
+TEST(tokenizer_json, normalizers_stand_in_a_row) {
+  File f;
+  f.pre_tokenizer = kByteLevel;
+  f.normalizer = sequence("normalizers", R"({"type":"NFKC"},{"type":"Lowercase"},{"type":"Strip","strip_left":true,"strip_right":true})");
+  EXPECT_EQ(Read(f.text()).t.encode(" \uFF21B "), (Ids{3}));
+  f.normalizer = sequence("normalizers", R"({"type":"NFD"},{"type":"StripAccents"},{"type":"Replace","pattern":{"String":"c"},"content":"a"})");
+  EXPECT_EQ(Read(f.text()).t.encode("\u00E2cb"), (Ids{1, 3}));
+  f.normalizer = R"({"type":"Replace","pattern":{"Regex":"\\s+"},"content":" "})";
+  EXPECT_EQ(Read(f.text()).t.encode("\n\ta"), (Ids{7}));
+  f.normalizer = R"({"type":"Replace","pattern":{"Regex":"x|y"},"content":" "})";
+  EXPECT_EQ(Read(f.text()).t.error, "tokenizer.json: normalizer Replace of x|y");
+  f.normalizer = sequence("normalizers", kPrepend + "," + kReplace + R"(,{"type":"Lowercase"})");
+  EXPECT_EQ(Read(f.text()).t.error, "tokenizer.json: normalizer Lowercase after spaces became \u2581");
+}
+
+TEST(tokenizer_json, cuts_stand_in_a_row) {
+  File f;
+  f.pre_tokenizer = sequence("pretokenizers", R"({"type":"Punctuation","behavior":"Contiguous"},{"type":"ByteLevel","add_prefix_space":false,"use_regex":true},
+      {"type":"Digits","individual_digits":false},{"type":"Split","pattern":{"Regex":"[0-9][0-9][0-9]"},"behavior":"Isolated","invert":false})");
+  const Read falcon(f.text());
+  ASSERT_EQ(falcon.t.error, "");
+  EXPECT_EQ(falcon.spec.pre, (PreTokenizers{PreTokenizer::punctuation_runs, PreTokenizer::gpt2, PreTokenizer::byte_digit_runs,
+                                            PreTokenizer::three_ascii_digits}));
+  f.pre_tokenizer = sequence("pretokenizers", kByteLevel + R"(,{"type":"Digits","individual_digits":true})");
+  EXPECT_EQ(Read(f.text()).t.error, "tokenizer.json: pre_tokenizer Digits where it stands");
+  std::string nine;
+  for (int i = 0; i < 9; ++i) nine += R"({"type":"Digits","individual_digits":true},)";
+  f.pre_tokenizer = sequence("pretokenizers", nine + kByteLevel);
+  EXPECT_EQ(Read(f.text()).t.error, "tokenizer.json: pre_tokenizer of more than 8 steps");
+}
+
+TEST(tokenizer_json, a_pattern_that_nobody_knows_is_searched_for) {
+  if (!pattern_engine()) GTEST_SKIP() << "built without PCRE2";
+  const auto split = [](const std::string& regex, const std::string& rest) {
+    return sequence("pretokenizers", R"({"type":"Split","pattern":{"Regex":")" + regex + R"("},)" + rest + "}," + kByteLevel);
+  };
+  File f;
+  f.pre_tokenizer = split("(?<=a)b", R"("behavior":"Isolated","invert":false)");
+  EXPECT_EQ(Read(f.text()).t.encode("abab"), (Ids{1, 2, 1, 2}));
+  EXPECT_EQ(Read(f.text()).t.encode("\xFF" "ba"), (Ids{0, 2, 1}));  // invalid bytes match nothing and stay
+  f.pre_tokenizer = split("a+b?", R"("behavior":"Removed","invert":true)");
+  EXPECT_EQ(Read(f.text()).t.encode("bab b"), (Ids{3}));
+  f.pre_tokenizer = split("(", R"("behavior":"Isolated")");
+  EXPECT_EQ(Read(f.text()).t.error, "tokenizer: pattern (: missing closing parenthesis");
+  f.pre_tokenizer = split("(a+)+$", R"("behavior":"Isolated")");  // backtracks without end
+  const Read slow(f.text());
+  ASSERT_EQ(slow.t.error, "");
+  std::vector<uint8_t> memory(1 << 20);
+  Arena scratch(memory.data(), memory.size());
+  std::vector<int32_t> ids(1000);
+  EXPECT_EQ(slow.t.tokenizer->encode(std::string(64, 'a') + "b", {}, ids, scratch).status().message(),
+            "tokenizer: pattern search: match limit exceeded");
+}
+
+TEST(tokenizer_json, unigram_with_its_scores) {
+  const auto file = [](const std::string& model, const std::string& vocabulary) {
+    return R"({"added_tokens":[{"id":0,"content":"<unk>","special":true},{"id":4,"content":"<s>","special":true}],"pre_tokenizer":)" +
+           metaspace(R"("prepend_scheme":"always","split":true)") + R"(,"decoder":)" + metaspace(R"("prepend_scheme":"always")") +
+           R"(,"model":{"type":"Unigram",)" + model + R"("vocab":[)" + vocabulary + "]}}";
+  };
+  const std::string vocabulary = R"(["<unk>",0],["\u2581",-1.5],["a",-2.5],["\u2581a",-3])";
+  const Read r(file(R"("unk_id":0,)", vocabulary));
+  ASSERT_EQ(r.t.error, "");
+  EXPECT_EQ(r.t.encode("a aa<s>xx"), (Ids{3, 3, 2, 4, 1, 0}));
+  EXPECT_EQ(r.t.decode({3, 3, 2}), "a aa");
+  EXPECT_EQ(Read(file(R"("unk_id":5,)", vocabulary)).t.error, "tokenizer.json: model.unk_id: 5, there are 5 tokens");
+  EXPECT_EQ(Read(file("", R"(["a"])")).t.error, "tokenizer.json: model.vocab: entry 0, wanted a text and a number");
+  EXPECT_EQ(Read(file("", R"("a",1)")).t.error, "tokenizer.json: model.vocab: entry 0, wanted a text and a number");
+}
+
+TEST(tokenizer_json, wordpiece_as_bert_has_it) {
+  const std::string text = R"({"added_tokens":[{"id":1,"content":"[CLS]","special":true},{"id":2,"content":"[SEP]","special":true}],
+      "normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true},
+      "pre_tokenizer":{"type":"BertPreTokenizer"},"post_processor":{"type":"BertProcessing","sep":["[SEP]",2],"cls":["[CLS]",1]},
+      "decoder":{"type":"WordPiece","prefix":"##","cleanup":true},"model":{"type":"WordPiece","unk_token":"[UNK]",
+      "continuing_subword_prefix":"##","max_input_chars_per_word":3,"vocab":{"[UNK]":0,"[CLS]":1,"[SEP]":2,"a":3,"##b":4,"!":5}}})";
+  const Read r(text);
+  ASSERT_EQ(r.t.error, "");
+  EXPECT_EQ(r.t.encode("\u00C1b! abbb"), (Ids{1, 3, 4, 5, 0, 2}));
+  EXPECT_EQ(r.t.decode({1, 3, 4, 5, 3, 2}), "ab! a");
+}
+
+TEST(tokenizer_json, clip_ends_words_with_a_suffix) {
+  File f;
+  f.model = R"("type":"BPE","end_of_word_suffix":"</w>")";
+  f.vocabulary = R"("a":0,"b":1,"a</w>":2,"b</w>":3,"ab</w>":4)";
+  f.merges = R"(["a","b</w>"])";
+  f.normalizer = R"({"type":"Lowercase"})";
+  f.pre_tokenizer = sequence("pretokenizers", R"({"type":"Split","pattern":{"Regex":"'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"},"behavior":"Removed","invert":true},)" + kByteLevel);
+  const Read r(f.text());
+  ASSERT_EQ(r.t.error, "");
+  EXPECT_EQ(r.t.encode("aB a"), (Ids{4, 2}));
+  EXPECT_EQ(r.t.decode({4, 2}), "ab a ");
 }
 
 TEST(split_pattern, spellings_that_mean_the_same) {

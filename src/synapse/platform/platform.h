@@ -54,7 +54,7 @@ class NewFile {
 
  private:
   NewFile() = default;
-  int fd_ = -1;
+  [[maybe_unused]] int fd_ = -1;  // where a target has files
   Text<kMaxPathBytes> path_, unfinished_;
 };
 

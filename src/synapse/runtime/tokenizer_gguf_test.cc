@@ -132,5 +132,29 @@ TEST(tokenizer_gguf, lengths_and_ids_are_proven) {
   EXPECT_EQ(llama().without("tokenizer.ggml.scores").error(), "tokenizer.ggml.scores: none, wanted those of a llama tokenizer");
 }
 
+TEST(tokenizer_gguf, bert_is_wordpiece_between_cls_and_sep) {
+  Metadata m;
+  m.text("tokenizer.ggml.model", "bert").texts("tokenizer.ggml.tokens", {"[UNK]", "[CLS]", "[SEP]", "\u2581un", "able", "\u2581,"});
+  m.numbers<int32_t>("tokenizer.ggml.token_type", MetaType::i32, {2, 3, 3, 1, 1, 1});
+  m.number("tokenizer.ggml.unknown_token_id", 0).number("tokenizer.ggml.cls_token_id", 1).number("tokenizer.ggml.seperator_token_id", 2);
+  const auto t = m.build();
+  ASSERT_EQ(t->error, "");
+  EXPECT_EQ(t->encode("\u00DCnable, xx"), (Ids{1, 3, 4, 5, 0, 2}));
+  EXPECT_EQ(t->encode_plain("un"), (Ids{3}));
+  EXPECT_EQ(t->decode({1, 3, 4, 5, 3, 2}), "unable, un");
+  EXPECT_EQ(m.flag("tokenizer.ggml.add_bos_token", false).build()->encode("un"), (Ids{3, 2}));
+}
+
+TEST(tokenizer_gguf, rwkv_tokens_are_escaped_bytes) {
+  Metadata m;
+  m.text("tokenizer.ggml.model", "rwkv");
+  m.texts("tokenizer.ggml.tokens", {"<s>", "a", "\\n", "\\xe4\\xbd\\xa0", "\\\\x", "a\\'", "\\x4", "[PAD7]"});
+  m.numbers<int32_t>("tokenizer.ggml.token_type", MetaType::i32, {3, 1, 1, 1, 1, 1, 1, 5});
+  const auto t = m.build();
+  ASSERT_EQ(t->error, "");
+  EXPECT_EQ(t->encode("a\n\u4F60\\xa'x4"), (Ids{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(t->pieces({3, 4, 5}), "\u4F60\\xa'");
+}
+
 }  // namespace
 }  // namespace synapse
