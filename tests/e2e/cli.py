@@ -41,18 +41,6 @@ def greedy(*args, **kwargs):
     return synapse("run", "-m", MODEL, "-p", PROMPT, "--temp", "0", *args, **kwargs)
 
 
-def npy(path):
-    """(shape, values) of a float32 .npy file."""
-    data = Path(path).read_bytes()
-    assert data[:8] == b"\x93NUMPY\x01\x00", data[:8]
-    size, = struct.unpack("<H", data[8:10])
-    assert (10 + size) % 64 == 0
-    header = eval(data[10:10 + size])  # a Python literal by the format's definition
-    assert header["descr"] == "<f4" and header["fortran_order"] is False
-    body = data[10 + size:]
-    return header["shape"], struct.unpack(f"<{len(body) // 4}f", body)
-
-
 def gguf_with(**metadata):
     """A GGUF v3 file of metadata alone; "." in a key is written "__". Texts, floats and whole numbers."""
     def text(s):
