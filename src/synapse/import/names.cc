@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <sys/auxv.h>
 
 #include "synapse/import/hf_cache.h"
 #include "synapse/import/ollama_store.h"
@@ -68,8 +69,11 @@ std::vector<fs::path> model_folders() {
   std::vector<fs::path> folders;
   if (const char* named = std::getenv("SYNAPSE_MODELS"); named && *named) folders.emplace_back(named);
   std::error_code unknown;
-  const fs::path program = fs::read_symlink("/proc/self/exe", unknown);
-  if (!unknown) {
+  fs::path program = fs::read_symlink("/proc/self/exe", unknown);
+  if (unknown) {  // a bare system has no /proc: the name that we were started by
+    if (const auto* name = reinterpret_cast<const char*>(getauxval(AT_EXECFN))) program = name;
+  }
+  if (!program.empty()) {
     folders.push_back(program.parent_path() / "../../models/bundled");
     folders.push_back(program.parent_path() / "../share/synapse/models");
   }
