@@ -115,8 +115,9 @@ Status answer(Chat& chat, const Options& o) {
   SamplerOptions sampler = chat.settings.options;
   sampler.seed += chat.n_retries;
   const GenerateOptions options{sampler, chat.predict, chat.engine.vocabulary().end_ids, stop, o.special};
+  watch_interrupts();  // one that came between the turns is not for this one
   Result<Turn> turn = chat.talk.reply(options, size_t(o.flags.batch_size), o.json ? nullptr : put);
-  watch_interrupts();
+  watch_interrupts();  // the next ends the next reply, not the program
   if (!turn.ok()) {
     chat.talk.messages.erase(chat.talk.messages.size() - 1);
     return turn.status();

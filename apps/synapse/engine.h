@@ -5,7 +5,7 @@
 
 #include "flags.h"
 #include "synapse/cpu/cpu_device.h"
-#include "synapse/import/region.h"
+#include "synapse/platform/region.h"
 #include "synapse/import/source.h"
 #include "synapse/platform/threads.h"
 #include "synapse/runtime/plan.h"

@@ -1,6 +1,5 @@
 #include "output.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -79,14 +78,6 @@ std::string printable(std::string_view text) {
 
 Result<NpyWriter> NpyWriter::create(const std::string& path, std::span<const uint64_t> shape) {
   static_assert(std::endian::native == std::endian::little);
-  NpyWriter writer;
-  struct stat existing;
-  const bool is_special = stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode);
-  writer.path_ = path;
-  writer.part_ = is_special ? path : path + ".part";
-  writer.file_ = std::fopen(writer.part_.c_str(), "wb");
-  if (!writer.file_) return fail(Code::io, writer.part_, ": ", std::strerror(errno));
-
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (";
   for (uint64_t n : shape) header += std::to_string(n) + ",";
   header += "), }";
@@ -97,32 +88,13 @@ Result<NpyWriter> NpyWriter::create(const std::string& path, std::span<const uin
   all += char(header.size() & 255);
   all += char(header.size() >> 8);
   all += header;
-  if (std::fwrite(all.data(), 1, all.size(), writer.file_) != all.size()) {
-    return fail(Code::io, writer.part_, ": ", std::strerror(errno));
-  }
-  return writer;
-}
-
-NpyWriter::NpyWriter(NpyWriter&& other) noexcept
-    : path_(std::move(other.path_)), part_(std::move(other.part_)), file_(std::exchange(other.file_, nullptr)) {}
-
-NpyWriter::~NpyWriter() {
-  if (!file_) return;
-  std::fclose(file_);
-  if (part_ != path_) std::remove(part_.c_str());
+  SYN_TRY(file, platform::NewFile::create(path.c_str()));
+  SYN_RETURN_IF_ERROR(file.write({reinterpret_cast<const uint8_t*>(all.data()), all.size()}));
+  return NpyWriter(std::move(file));
 }
 
 Status NpyWriter::append(std::span<const float> values) {
-  if (std::fwrite(values.data(), sizeof(float), values.size(), file_) == values.size()) return {};
-  return fail(Code::io, part_, ": ", std::strerror(errno));
-}
-
-Status NpyWriter::finish() {
-  const bool written = std::fclose(std::exchange(file_, nullptr)) == 0;
-  if (written && (part_ == path_ || std::rename(part_.c_str(), path_.c_str()) == 0)) return {};
-  const int why = errno;
-  if (part_ != path_) std::remove(part_.c_str());
-  return fail(Code::io, path_, ": ", std::strerror(why));
+  return file_.write({reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes()});
 }
 
 }  // namespace synapse::cli

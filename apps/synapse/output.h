@@ -7,6 +7,7 @@
 #include <string>
 
 #include "synapse/base/status.h"
+#include "synapse/platform/platform.h"
 
 namespace synapse::cli {
 
@@ -32,15 +33,12 @@ std::string printable(std::string_view text);
 class NpyWriter {
  public:
   static Result<NpyWriter> create(const std::string& path, std::span<const uint64_t> shape);
-  NpyWriter(NpyWriter&& other) noexcept;
-  ~NpyWriter();  // an unfinished file goes
   Status append(std::span<const float> values);
-  Status finish();
+  Status finish() { return file_.finish(); }
 
  private:
-  NpyWriter() = default;
-  std::string path_, part_;  // the same where `path` is no regular file
-  FILE* file_ = nullptr;
+  explicit NpyWriter(platform::NewFile file) : file_(std::move(file)) {}
+  platform::NewFile file_;
 };
 
 }  // namespace synapse::cli

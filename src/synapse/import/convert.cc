@@ -8,9 +8,9 @@
 
 #include "synapse/base/half.h"
 #include "synapse/import/metadata.h"
-#include "synapse/import/out_file.h"
 #include "synapse/import/tokenizer_metadata.h"
 #include "synapse/io/gguf_write.h"
+#include "synapse/platform/platform.h"
 #include "synapse/runtime/tokenizer_rules.h"
 
 namespace synapse {
@@ -45,7 +45,7 @@ class Converter {
     SYN_RETURN_IF_ERROR(plan_metadata());
     out_.n_tensors = tensors_.size(), out_.n_metadata = metadata_.entries().size();
     out_.path = options_.path.empty() ? name_.file(file_dtype()) : options_.path;
-    SYN_TRY(file, OutFile::create(out_.path, options_.overwrite));
+    SYN_TRY(file, platform::NewFile::create(out_.path.c_str(), options_.overwrite));
     SYN_TRY(writer, GgufWriter::begin(file.sink(), metadata_.entries(), tensors_));
     for (size_t i = 0; i < tensors_.size(); ++i)
       SYN_RETURN_IF_ERROR(write_tensor(writer, from.tensors[i], tensors_[i]));

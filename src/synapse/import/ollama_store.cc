@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "synapse/base/json.h"
-#include "synapse/import/region.h"
+#include "synapse/platform/region.h"
 
 namespace synapse {
 namespace fs = std::filesystem;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "synapse/base/faults.h"
-#include "synapse/import/region.h"
+#include "synapse/platform/region.h"
 #include "synapse/io/checkpoint.h"
 #include "synapse/runtime/tokenizer.h"
 

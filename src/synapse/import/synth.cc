@@ -8,8 +8,8 @@
 
 #include "synapse/base/rng.h"
 #include "synapse/import/hf_config.h"
-#include "synapse/import/out_file.h"
 #include "synapse/io/gguf_write.h"
+#include "synapse/platform/platform.h"
 
 namespace synapse {
 namespace {
@@ -185,7 +185,7 @@ Status write_tensor(GgufWriter& writer, const NamedTensor& t, const SynthShape& 
   return {};
 }
 
-Status write_all(OutFile& file, const Plan& plan, uint64_t seed, Quantize quantize) {
+Status write_all(platform::NewFile& file, const Plan& plan, uint64_t seed, Quantize quantize) {
   SYN_TRY(writer, GgufWriter::begin(file.sink(), plan.metadata, plan.tensors));
   for (const NamedTensor& t : plan.tensors)
     SYN_RETURN_IF_ERROR(write_tensor(writer, t, plan.shape(), seed, quantize));
@@ -201,7 +201,7 @@ Status write_synth(const SynthShape& shape, DType dtype, uint64_t seed, Quantize
   const FileType* type = find_file_type(dtype);
   if (!type) return fail(Code::unsupported, "synth: type ", label(dtype), " has no file type here");
   const Plan plan(shape, *type);
-  SYN_TRY(file, OutFile::create(path, overwrite));
+  SYN_TRY(file, platform::NewFile::create(path.c_str(), overwrite));
   SYN_RETURN_IF_ERROR(write_all(file, plan, seed, quantize));
   return file.finish();
 }

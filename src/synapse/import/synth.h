@@ -23,7 +23,7 @@ struct SynthShape {
 };
 std::span<const SynthShape> synth_shapes();
 
-// Writes the file through an OutFile. Matrices are uniform with deviation
+// Writes the file through a platform::NewFile. Matrices are uniform with deviation
 // 1 / sqrt(in), norms near 1; each value is a function of seed, tensor name and index. Norms stay f32; the
 // embedding, tied to the head, is Q8_0 where `dtype` has fewer bits.
 Status write_synth(const SynthShape& shape, DType dtype, uint64_t seed, Quantize quantize,

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "synapse/base/json.h"
-#include "synapse/import/region.h"
+#include "synapse/platform/region.h"
 #include "synapse/runtime/tokenizer.h"
 
 namespace synapse {

@@ -4,7 +4,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "synapse/import/region.h"
+#include "synapse/platform/region.h"
 #include "synapse/runtime/gguf_pre.h"
 #include "synapse/runtime/tokenizer_rules.h"
 

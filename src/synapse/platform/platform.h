@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "synapse/base/sink.h"
 #include "synapse/base/status.h"
 
 namespace synapse::platform {
@@ -41,20 +42,28 @@ class Reservation {
   std::span<uint8_t> bytes_;
 };
 
-// A file that gets its name when it is complete and on disk; until then, and if it never is, what had that name stays.
+// A file that gets its name when it is complete and on disk; until then it is PATH.<process>.part, which goes when
+// anything fails, and what had the name stays. A path that names no regular file (a pipe, a terminal) is written to as
+// it is.
 class NewFile {
  public:
   static constexpr size_t kMaxPathBytes = 4000;
 
   NewFile(NewFile&& other) noexcept;
   ~NewFile();
-  static Result<NewFile> create(const char* path);
+  // An error when the file is there already and may not be overwritten.
+  static Result<NewFile> create(const char* path, bool overwrite = true);
   Status write(std::span<const uint8_t> bytes);
-  Status finish();  // nothing more is written then
+  Sink sink();                               // valid while this stays where it is
+  uint64_t bytes() const { return bytes_; }  // written so far
+  // Proves that the disk has every byte. Nothing more is written then.
+  Status finish();
 
  private:
   NewFile() = default;
-  [[maybe_unused]] int fd_ = -1;  // where a target has files
+  int fd_ = -1;
+  uint64_t bytes_ = 0;
+  bool overwrite_ = true, is_special_ = false;
   Text<kMaxPathBytes> path_, unfinished_;
 };
 

@@ -39,6 +39,23 @@ struct Descriptor {
   }
 };
 
+bool is_there(const char* path) {
+  struct stat info;
+  return ::lstat(path, &info) == 0;
+}
+
+Status refuse_to_overwrite(std::string_view path) {
+  return fail(Code::invalid, path, ": is there already; --force overwrites it");
+}
+
+// A rename lasts once its folder is on the disk too. Some file systems cannot say; the file itself is safe.
+void sync_folder_of(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  const Text<NewFile::kMaxPathBytes> folder(slash == path.npos ? std::string_view(".") : path.substr(0, slash + 1));
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened.fd >= 0) ::fsync(opened.fd);
+}
+
 }  // namespace
 
 void log_line(std::string_view text) {
@@ -90,21 +107,31 @@ void MappedFile::release(std::span<const uint8_t> part) const {
   if (from < to) madvise(const_cast<uint8_t*>(bytes_.data()) + from, to - from, MADV_DONTNEED);
 }
 
-NewFile::NewFile(NewFile&& other) noexcept : fd_(other.fd_), path_(other.path_), unfinished_(other.unfinished_) {
+NewFile::NewFile(NewFile&& other) noexcept
+    : fd_(other.fd_),
+      bytes_(other.bytes_),
+      overwrite_(other.overwrite_),
+      is_special_(other.is_special_),
+      path_(other.path_),
+      unfinished_(other.unfinished_) {
   other.fd_ = -1;
 }
 
 NewFile::~NewFile() {
   if (fd_ < 0) return;
   ::close(fd_);
-  ::unlink(unfinished_.c_str());
+  if (!is_special_) ::unlink(unfinished_.c_str());
 }
 
-Result<NewFile> NewFile::create(const char* path) {
+Result<NewFile> NewFile::create(const char* path, bool overwrite) {
   NewFile file;
   file.path_ = Text<kMaxPathBytes>(path);
   if (file.path_.view() != path) return fail(Code::invalid, path, ": longer than ", kMaxPathBytes, " bytes");
-  file.unfinished_ = Text<kMaxPathBytes>(path, ".", getpid(), ".part");
+  struct stat there;
+  file.is_special_ = ::stat(path, &there) == 0 && !S_ISREG(there.st_mode);
+  file.overwrite_ = overwrite || file.is_special_;
+  if (!file.overwrite_ && is_there(path)) return refuse_to_overwrite(path);
+  file.unfinished_ = file.is_special_ ? file.path_ : Text<kMaxPathBytes>(path, ".", getpid(), ".part");
   file.fd_ = ::open(file.unfinished_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (file.fd_ < 0) return refused("create", file.unfinished_, errno);
   return file;
@@ -114,17 +141,32 @@ Status NewFile::write(std::span<const uint8_t> bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return refused("write", unfinished_, errno);
+    if (n < 0) return refused("write", path_, errno);
     bytes = bytes.subspan(size_t(n));
+    bytes_ += uint64_t(n);
   }
   return {};
 }
 
+Sink NewFile::sink() {
+  return {[](void* self, std::span<const uint8_t> bytes) { return static_cast<NewFile*>(self)->write(bytes); }, this};
+}
+
 Status NewFile::finish() {
-  if (fsync(fd_) != 0) return refused("write", unfinished_, errno);
+  struct stat made;
+  if (is_special_) {
+    const int status = ::close(fd_);
+    fd_ = -1;
+    return status == 0 ? Status() : refused("write", path_, errno);
+  }
+  if (::fsync(fd_) != 0 || ::fstat(fd_, &made) != 0) return refused("write", path_, errno);
+  if (uint64_t(made.st_size) != bytes_)
+    return fail(Code::io, path_, ": ", uint64_t(made.st_size), " bytes are on the disk, wanted ", bytes_);
+  if (!overwrite_ && is_there(path_.c_str())) return refuse_to_overwrite(path_.c_str());
   if (::rename(unfinished_.c_str(), path_.c_str()) != 0) return refused("name", path_, errno);
   ::close(fd_);
   fd_ = -1;
+  sync_folder_of(path_.view());
   return {};
 }
 

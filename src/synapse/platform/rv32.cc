@@ -77,11 +77,12 @@ void MappedFile::release(std::span<const uint8_t>) const {}
 
 NewFile::NewFile(NewFile&&) noexcept {}
 NewFile::~NewFile() = default;
-Result<NewFile> NewFile::create(const char* path) {
+Result<NewFile> NewFile::create(const char* path, bool) {
   return fail(Code::unsupported, path, ": this target has no files; take the bytes");
 }
 Status NewFile::write(std::span<const uint8_t>) { return fail(Code::unsupported, "no file"); }
 Status NewFile::finish() { return fail(Code::unsupported, "no file"); }
+Sink NewFile::sink() { return {}; }
 
 // Reservations are cut from the RAM between the program's data and its stack, upwards, and zeroed. What is
 // given back is reused once everything above it has been given back too.

@@ -35,11 +35,12 @@ void MappedFile::release(std::span<const uint8_t>) const {}
 
 NewFile::NewFile(NewFile&&) noexcept {}
 NewFile::~NewFile() = default;
-Result<NewFile> NewFile::create(const char* path) {
+Result<NewFile> NewFile::create(const char* path, bool) {
   return fail(Code::unsupported, path, ": a module has no files; take the bytes");
 }
 Status NewFile::write(std::span<const uint8_t>) { return fail(Code::unsupported, "no file"); }
 Status NewFile::finish() { return fail(Code::unsupported, "no file"); }
+Sink NewFile::sink() { return {}; }
 
 // Pages of a module's memory are never given back, so a reservation is the module's growth.
 Result<Reservation> Reservation::make(size_t bytes) {
