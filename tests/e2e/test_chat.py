@@ -143,6 +143,8 @@ class Terminal(Case):
         os.close(self.terminal)
 
     def type(self, text):
+        """As a person does: once the program waits for it."""
+        time.sleep(0.2)
         os.write(self.terminal, text.encode())
 
     def wait_for(self, text, seconds=30):
@@ -159,9 +161,13 @@ class Terminal(Case):
         return before.decode(errors="replace")
 
     def exit_code(self):
-        _, status = os.waitpid(self.pid, 0)
-        self.pid = None
-        return os.waitstatus_to_exitcode(status)
+        for _ in range(300):
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            if ended:
+                self.pid = None
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.1)
+        self.fail(f"it goes on after {self.screen!r}")
 
     def test_an_interrupt_ends_the_reply_and_keeps_the_session(self):
         self.wait_for("> ")
@@ -169,17 +175,21 @@ class Terminal(Case):
         self.wait_for("tall house")
         self.type("\x03")
         self.wait_for("tok/s); cancelled")
+        self.wait_for("> ")
         self.type("/stats\n")
         self.wait_for("synapse: 2 messages")
+        self.wait_for("> ")
         self.type("/set predict 5\n")
+        self.wait_for("/set predict 5\r\n")
+        self.wait_for("> ")
         self.type("Then\n")
         self.wait_for("tok/s); length")
         self.wait_for("> ")
-        time.sleep(0.3)  # until it waits for keys: an interrupt before that has nothing to end
         self.type("half a line\x03")  # gone, but nothing else
         self.wait_for("> ")
         self.type("/stats\n")
         self.wait_for("synapse: 4 messages")
+        self.wait_for("> ")
         self.type("/bye\n")
         self.assertEqual(self.exit_code(), 0)
 
