@@ -9,6 +9,7 @@ import os
 import resource
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -261,6 +262,66 @@ class Hostile(unittest.TestCase):
         for name, (header, data, n_header, naming) in cases.items():
             with self.subTest(case=name):
                 self.refused("show", "-m", self.hf_folder(None, header, data, n_header), naming=naming)
+
+    # Names, patterns and templates.
+
+    def test_CVE_2024_37032_digest_that_leads_out_of_the_store(self):
+        secret = self.folder / "secret.gguf"
+        secret.write_bytes(self.gguf.bytes())
+        manifests = self.folder / "ollama/manifests/registry.ollama.ai/library/evil"
+        manifests.mkdir(parents=True)
+        (self.folder / "ollama/blobs").mkdir()
+        for digest in ("sha256:../../secret.gguf", "../../secret.gguf", "sha256-" + "a" * 64 + "/../../secret.gguf", "sha256:" + "A" * 63):
+            with self.subTest(digest=digest):
+                (manifests / "latest").write_text(json.dumps({"schemaVersion": 2, "layers": [
+                    {"mediaType": "application/vnd.ollama.image.model", "digest": digest, "size": 1}]}))
+                self.refused("show", "-m", "evil", naming="digest", env={"OLLAMA_MODELS": str(self.folder / "ollama")})
+        for name in ("../evil", "evil/../../secret", "evil:../../latest", "..:latest", "org/../name"):
+            with self.subTest(name=name):
+                self.refused("show", "-m", name, naming=name, env={"OLLAMA_MODELS": str(self.folder / "ollama"),
+                                                                  "HF_HUB_CACHE": str(self.folder)})
+
+    def test_llama_cpp_25308_pattern_that_takes_for_ever(self):
+        tokenizer = {"version": "1.0", "added_tokens": [], "normalizer": None, "post_processor": None, "decoder": None,
+                     "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+                         {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False},
+                         {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}]},
+                     "model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}}
+        (self.folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+        text = self.folder / "text"
+        text.write_text("a" * 5000 + "b")
+        start = time.monotonic()
+        self.refused("tokenize", "-m", str(self.folder), "--ids", "-f", str(text), naming="pattern")
+        self.assertLess(time.monotonic() - start, 20)
+
+    def test_templates_that_never_end(self):
+        loop = "{% for i in range(1000000000) %}"
+        cases = {
+            "a huge range": loop + "x{% endfor %}",
+            "loops in loops": "{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}",
+            "a macro that calls itself": "{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}",
+            "macros that call each other": "{% macro f() %}{{ g() }}{% endmacro %}{% macro g() %}{{ f() }}{% endmacro %}{{ f() }}",
+            "a text that doubles": "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}",
+            "a huge text": "{{ 'x' * 99999999999 }}",
+            "a list that doubles": "{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = ns.l + ns.l %}{% endfor %}{{ ns.l }}",
+            "a huge width": "{{ '%999999999d' | format(1) }}",
+            "deep brackets": "{{ " + "(" * 100000 + "1" + ")" * 100000 + " }}",
+            "deep blocks": "{% if 1 %}" * 40000 + "{% endif %}" * 40000,
+            "a huge power": "{{ 9 ** 9 ** 9 ** 9 }}",
+            "a split into everything": "{{ ('ab' * 4000000).split('b') | join('c') | replace('c', 'dddddddd') }}",
+        }
+        for name, template in cases.items():
+            with self.subTest(case=name):
+                path = self.folder / "t.jinja"
+                path.write_text(template)
+                context = self.folder / "c.json"
+                context.write_text('{"messages": []}')
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                self.refused("render", "--template", str(path), "--context", str(context), naming="line ")
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+                if not SANITIZED:
+                    self.assertLess(took, 0.1, "seconds of the processor")
 
 
 if __name__ == "__main__":
