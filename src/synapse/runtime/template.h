@@ -13,7 +13,7 @@
 namespace synapse {
 
 namespace jinja {
-struct Program;  // template_node.h
+struct Program;  // node.h
 }
 
 // The time that strftime_now() tells.

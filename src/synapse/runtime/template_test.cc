@@ -4,8 +4,8 @@
 #include <cstdio>
 
 #include "synapse/base/rng.h"
-#include "synapse/runtime/template_number.h"
-#include "synapse/runtime/template_text.h"
+#include "synapse/runtime/jinja/number.h"
+#include "synapse/runtime/jinja/text.h"
 #include "tests/templates.h"
 
 namespace synapse {

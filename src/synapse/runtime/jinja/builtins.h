@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "synapse/runtime/template_value.h"
+#include "synapse/runtime/jinja/value.h"
 
 namespace synapse::jinja {
 

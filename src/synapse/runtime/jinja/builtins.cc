@@ -1,4 +1,4 @@
-#include "synapse/runtime/template_builtins.h"
+#include "synapse/runtime/jinja/builtins.h"
 
 namespace synapse::jinja {
 

@@ -1,7 +1,7 @@
 // The functions that every template can call.
 #include <algorithm>
 
-#include "synapse/runtime/template_run.h"
+#include "synapse/runtime/jinja/run.h"
 
 namespace synapse::jinja {
 namespace {

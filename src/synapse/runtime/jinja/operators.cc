@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "synapse/base/math.h"
-#include "synapse/runtime/template_number.h"
-#include "synapse/runtime/template_run.h"
+#include "synapse/runtime/jinja/number.h"
+#include "synapse/runtime/jinja/run.h"
 
 namespace synapse::jinja {
 namespace {

@@ -1,8 +1,8 @@
-#include "synapse/runtime/template_lexer.h"
+#include "synapse/runtime/jinja/lexer.h"
 
 #include <algorithm>
 
-#include "synapse/runtime/template_text.h"
+#include "synapse/runtime/jinja/text.h"
 #include "synapse/runtime/unicode.h"
 
 namespace synapse::jinja {

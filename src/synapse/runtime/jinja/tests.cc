@@ -1,6 +1,6 @@
 // x is NAME: Jinja's tests.
-#include "synapse/runtime/template_run.h"
-#include "synapse/runtime/template_text.h"
+#include "synapse/runtime/jinja/run.h"
+#include "synapse/runtime/jinja/text.h"
 #include "synapse/runtime/unicode.h"
 
 namespace synapse::jinja {

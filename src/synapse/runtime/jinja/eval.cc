@@ -1,7 +1,7 @@
 // Expressions to values.
 #include <algorithm>
 
-#include "synapse/runtime/template_run.h"
+#include "synapse/runtime/jinja/run.h"
 
 namespace synapse::jinja {
 

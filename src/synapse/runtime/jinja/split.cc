@@ -1,8 +1,8 @@
 // The methods that cut texts into pieces, and the methods of lists, dicts and loops.
 #include <algorithm>
 
-#include "synapse/runtime/template_run.h"
-#include "synapse/runtime/template_text.h"
+#include "synapse/runtime/jinja/run.h"
+#include "synapse/runtime/jinja/text.h"
 #include "synapse/runtime/unicode.h"
 
 namespace synapse::jinja {

@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "synapse/runtime/template.h"
-#include "synapse/runtime/template_lexer.h"
-#include "synapse/runtime/template_node.h"
+#include "synapse/runtime/jinja/lexer.h"
+#include "synapse/runtime/jinja/node.h"
 
 namespace synapse {
 
@@ -20,7 +20,7 @@ class TemplateParser {
   using Token = jinja::Token;
   using Tok = jinja::Tok;
 
-  // Statements, template_statements.cc. A block ends before a tag that begins with one of the words of
+  // Statements, statements.cc. A block ends before a tag that begins with one of the words of
   // `ends`.
   Node* block(std::string_view ends);
   Node* statement();
@@ -37,7 +37,7 @@ class TemplateParser {
   Node* target(bool allows_attribute);
   bool end_tag(std::string_view word);  // consumes the tag that a block ended before
 
-  // Expressions, template_expressions.cc
+  // Expressions, expressions.cc
   Node* tuple(bool allows_condition, std::string_view end_word = {}, bool in_parentheses = false);
   Node* expression();
   Node* either();     // or

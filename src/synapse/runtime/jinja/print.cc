@@ -1,6 +1,6 @@
 // Values as text: Python's str(), repr() and json.dumps().
-#include "synapse/runtime/template_number.h"
-#include "synapse/runtime/template_run.h"
+#include "synapse/runtime/jinja/number.h"
+#include "synapse/runtime/jinja/run.h"
 #include "synapse/runtime/unicode.h"
 
 namespace synapse::jinja {

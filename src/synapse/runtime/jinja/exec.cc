@@ -1,5 +1,5 @@
 // Statements: what they print and what they name.
-#include "synapse/runtime/template_run.h"
+#include "synapse/runtime/jinja/run.h"
 
 namespace synapse::jinja {
 

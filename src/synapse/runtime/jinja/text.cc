@@ -1,4 +1,4 @@
-#include "synapse/runtime/template_text.h"
+#include "synapse/runtime/jinja/text.h"
 
 #include <algorithm>
 

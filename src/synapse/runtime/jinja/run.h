@@ -4,8 +4,8 @@
 #include "synapse/base/arena.h"
 #include "synapse/base/json.h"
 #include "synapse/runtime/template.h"
-#include "synapse/runtime/template_builtins.h"
-#include "synapse/runtime/template_node.h"
+#include "synapse/runtime/jinja/builtins.h"
+#include "synapse/runtime/jinja/node.h"
 
 namespace synapse::jinja {
 
@@ -64,7 +64,7 @@ class Run {
 
   Result<std::string_view> render(JsonValue context);
 
-  // template_run.cc: memory, texts, containers
+  // run.cc: memory, texts, containers
   bool spend(uint64_t steps) {
     steps_ -= int64_t(steps);
     return steps_ >= 0 || out_of_steps();
@@ -91,13 +91,13 @@ class Run {
   bool length(const Value& v, uint64_t& out);    // len(v)
   bool is_iterable(const Value& v) const;
 
-  // template_print.cc: texts of values
+  // print.cc: texts of values
   bool to_text(const Value& v, std::string_view& out);  // str(v)
   bool print(const Value& v, Builder& out);             // the same, appended
   bool print_repr(const Value& v, Builder& out);
   bool print_json(const Value& v, const JsonStyle& style, size_t level, Builder& out);
 
-  // template_operators.cc
+  // operators.cc
   bool binary(Op op, const Value& a, const Value& b, Value& out);
   bool compare(Op op, const Value& a, const Value& b, bool& out);
   bool order(const Value& a, const Value& b,
@@ -105,16 +105,16 @@ class Run {
   bool contains(const Value& container, const Value& item, bool& out);
   bool negate(const Value& v, Value& out);
 
-  // template_sort.cc: stable; `reverse` keeps equal ones in order too
+  // sort.cc: stable; `reverse` keeps equal ones in order too
   bool sort(Keyed* items, size_t n, bool reverse);
   bool sort_dict(Dict& dict);  // by key; its entries are copied first
   bool fold_case(const Value& v, Value& out);  // a text in lower case, anything else as it is
 
-  // template_format.cc: 'text %s' % value and 'text {}'.format(value)
+  // format.cc: 'text %s' % value and 'text {}'.format(value)
   bool format_percent(std::string_view format, const Value& values, Value& out);
   bool format_braces(std::string_view format, const Arguments& arguments, Value& out);
 
-  // template_access.cc
+  // access.cc
   bool attribute(const Value& v, std::string_view name, Value& out);
   bool item(const Value& v, const Value& key, Value& out);
   bool slice(const Value& v, const Value& start, const Value& stop, const Value& step, Value& out);
@@ -122,7 +122,7 @@ class Run {
   // where nothing is found
   bool path(const Value& v, const Value& steps, const Value* otherwise, Value& out);
 
-  // template_eval.cc, template_exec.cc
+  // eval.cc, exec.cc
   bool eval(const Node& node, Value& out);
   Flow exec(const Node& node);
   bool call(const Value& function, const Arguments& arguments, Value& out);

@@ -1,8 +1,8 @@
 // Order among values, by merging: an order that fails or contradicts itself does no harm.
 #include <algorithm>
 
-#include "synapse/runtime/template_run.h"
-#include "synapse/runtime/template_text.h"
+#include "synapse/runtime/jinja/run.h"
+#include "synapse/runtime/jinja/text.h"
 #include "synapse/runtime/unicode.h"
 
 namespace synapse::jinja {

@@ -1,4 +1,4 @@
-#include "synapse/runtime/template_value.h"
+#include "synapse/runtime/jinja/value.h"
 
 #include "synapse/base/status.h"
 

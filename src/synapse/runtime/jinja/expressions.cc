@@ -5,9 +5,9 @@
 #include <limits>
 
 #include "synapse/base/json.h"
-#include "synapse/runtime/template_builtins.h"
-#include "synapse/runtime/template_number.h"
-#include "synapse/runtime/template_parser.h"
+#include "synapse/runtime/jinja/builtins.h"
+#include "synapse/runtime/jinja/number.h"
+#include "synapse/runtime/jinja/parser.h"
 #include "synapse/runtime/unicode.h"
 
 namespace synapse {

@@ -1,8 +1,8 @@
-// The methods of texts, but those that cut them into pieces (template_split.cc).
+// The methods of texts, but those that cut them into pieces (split.cc).
 #include <algorithm>
 
-#include "synapse/runtime/template_run.h"
-#include "synapse/runtime/template_text.h"
+#include "synapse/runtime/jinja/run.h"
+#include "synapse/runtime/jinja/text.h"
 #include "synapse/runtime/unicode.h"
 
 namespace synapse::jinja {

@@ -1,6 +1,6 @@
 // The digits are made with exact integers (Steele and White 1990): x = r / s, and while digits leave r, the
 // distance to the neighbouring doubles says when enough are out.
-#include "synapse/runtime/template_number.h"
+#include "synapse/runtime/jinja/number.h"
 
 #include <algorithm>
 #include <bit>
@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "synapse/base/json.h"
-#include "synapse/runtime/template_text.h"
+#include "synapse/runtime/jinja/text.h"
 
 namespace synapse::jinja {
 namespace {

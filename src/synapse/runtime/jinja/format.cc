@@ -2,9 +2,9 @@
 // fill, alignment, sign, width, grouping by commas and precision.
 #include <algorithm>
 
-#include "synapse/runtime/template_number.h"
-#include "synapse/runtime/template_run.h"
-#include "synapse/runtime/template_text.h"
+#include "synapse/runtime/jinja/number.h"
+#include "synapse/runtime/jinja/run.h"
+#include "synapse/runtime/jinja/text.h"
 #include "synapse/runtime/unicode.h"
 
 namespace synapse::jinja {

@@ -3,8 +3,8 @@
 #include <bit>
 
 #include "synapse/base/rng.h"
-#include "synapse/runtime/template_builtins.h"
-#include "synapse/runtime/template_parser.h"
+#include "synapse/runtime/jinja/builtins.h"
+#include "synapse/runtime/jinja/parser.h"
 
 namespace synapse {
 

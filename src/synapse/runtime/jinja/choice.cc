@@ -1,5 +1,5 @@
 // Filters that apply a filter or a test, by name, to every item; and those that choose between values.
-#include "synapse/runtime/template_run.h"
+#include "synapse/runtime/jinja/run.h"
 
 namespace synapse::jinja {
 namespace {

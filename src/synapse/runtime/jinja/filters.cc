@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <limits>
 
-#include "synapse/runtime/template_number.h"
-#include "synapse/runtime/template_run.h"
-#include "synapse/runtime/template_text.h"
+#include "synapse/runtime/jinja/number.h"
+#include "synapse/runtime/jinja/run.h"
+#include "synapse/runtime/jinja/text.h"
 #include "synapse/runtime/unicode.h"
 
 namespace synapse::jinja {

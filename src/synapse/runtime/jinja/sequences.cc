@@ -1,7 +1,7 @@
 // Filters that walk over a value and keep its items as they are, in whole or in part.
 #include <algorithm>
 
-#include "synapse/runtime/template_run.h"
+#include "synapse/runtime/jinja/run.h"
 
 namespace synapse::jinja {
 namespace {
