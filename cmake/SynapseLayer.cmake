@@ -1,6 +1,6 @@
-# synapse_layer(name [DIR dir] [HOSTED] [DEPS layers...] [SOURCES files...])
+# synapse_layer(name [DIR dir] [HOSTED] [DEPS layers...] [SOURCES files...] [FOLDERS folders...])
 #
-# One static library per folder of src/synapse, named synapse_<name>, made of every .cc in it (SOURCES
+# One static library per folder of src/synapse, named synapse_<name>, made of every .cc in it and in its FOLDERS (SOURCES
 # replaces that list where the target decides). Files named *_test.cc become the program <name>_test.
 # Layers are freestanding unless HOSTED: no exceptions, no RTTI.
 
@@ -20,7 +20,6 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND SYNAPSE_FREESTANDING -fno-gnu-unique)  # such symbols cannot be made local
 endif()
 
-# A layer: its *.cc and those of its FOLDERS, and a test program of its *_test.cc.
 function(synapse_layer name)
   cmake_parse_arguments(ARG "HOSTED" "DIR" "DEPS;SOURCES;FOLDERS" ${ARGN})
   set(dir ${PROJECT_SOURCE_DIR}/src/synapse/${name})
