@@ -15,6 +15,13 @@ if(SYNAPSE_SANITIZE)  # vptr checks need run-time types, which the engine is bui
   target_link_options(synapse_flags INTERFACE -fsanitize=${SYNAPSE_SANITIZE})
 endif()
 
+# For what runs once and is large: options, tests of a layer. Most of the time of a build would go into making them fast.
+if(SYNAPSE_SANITIZE)
+  set(SYNAPSE_HASTY -O0)
+else()
+  set(SYNAPSE_HASTY -O1)
+endif()
+
 set(SYNAPSE_FREESTANDING -fno-exceptions -fno-rtti -fno-threadsafe-statics)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND SYNAPSE_FREESTANDING -fno-gnu-unique)  # such symbols cannot be made local
@@ -62,6 +69,7 @@ function(synapse_layer name)
     find_package(GTest REQUIRED)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test synapse_${name} synapse_platform GTest::gtest_main)
+    target_compile_options(${name}_test PRIVATE ${SYNAPSE_HASTY})
     target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR})  # "tests/..."
     target_compile_definitions(${name}_test PRIVATE SYNAPSE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name}_test)
