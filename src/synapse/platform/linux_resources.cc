@@ -102,16 +102,16 @@ void for_each_level(const Cgroup& group, Visit&& visit) {
   }
 }
 
-// Where there is no /proc the kernel still says, though without what it could free.
-uint64_t pages_in_kb(int which) {
-  const long pages = sysconf(which);
+// Where this machine has no /proc the kernel still says, though without what it could free.
+uint64_t pages_in_kb(const char* root, int which) {
+  const long pages = *root ? 0 : sysconf(which);
   return pages > 0 ? uint64_t(pages) * uint64_t(sysconf(_SC_PAGESIZE)) / 1024 : 0;
 }
 
 void read_memory(const char* root, Resources& r) {
   const SmallFile info(Path(root, "/proc/meminfo"));
-  uint64_t total = field(info.text(), "MemTotal:").value_or(pages_in_kb(_SC_PHYS_PAGES)) * 1024;
-  uint64_t available = field(info.text(), "MemAvailable:").value_or(pages_in_kb(_SC_AVPHYS_PAGES)) * 1024;
+  uint64_t total = field(info.text(), "MemTotal:").value_or(pages_in_kb(root, _SC_PHYS_PAGES)) * 1024;
+  uint64_t available = field(info.text(), "MemAvailable:").value_or(pages_in_kb(root, _SC_AVPHYS_PAGES)) * 1024;
   for_each_cgroup(root, "memory", [&](const Cgroup& group, int version) {
     const bool v2 = version == 2;
     for_each_level(group, [&](const Path& folder) {
