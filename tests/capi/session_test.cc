@@ -133,7 +133,7 @@ TEST(CapiSession, every_option_reaches_the_sampler) {
     options.temperature = 3, options.top_k = 0, options.top_p = 1, options.min_p = 0, options.seed = 5;
     change(options);
     std::vector<int32_t> ids;
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 12; ++i) {
       int32_t id = -1;
       EXPECT_EQ(syn_session_sample(session.get(), &options, &id, nullptr, nullptr), SYN_OK);
       ids.push_back(id);
