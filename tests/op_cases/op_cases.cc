@@ -68,6 +68,7 @@ constexpr OpCase kCases[] = {
     {.name = "attention.streams", .op = Op::attention, .T = 3, .H = 8, .K = 1, .D = 20, .n_streams = 3, .position = 62,
      .attrs = {.factor = 1}, .scale = 3},
     {.name = "attention.window", .op = Op::attention, .T = 80, .H = 4, .K = 2, .D = 24, .position = 90, .attrs = {.factor = 0.2f, .window = 50}},
+    {.name = "attention.all", .op = Op::attention, .T = 150, .H = 4, .K = 2, .D = 24, .n_streams = 2, .attrs = {.factor = 0.2f, .causal = false}},
     {.name = "attention.first", .op = Op::attention, .T = 1, .H = 1, .K = 1, .D = 8, .attrs = {.factor = 1}},
     {.name = "attention.received", .op = Op::attention, .T = 70, .H = 4, .K = 2, .D = 16, .position = 30, .received = true,
      .attrs = {.factor = 0.25f, .received_from = 2}},

@@ -143,7 +143,8 @@ OpCall attention_call(const Tensor& q, const Batch& batch, const AttentionAttrs&
   SYN_CHECK(q.rank == 3 && q.dims[0] == batch.n_rows && a.n_kv_heads > 0 && q.dims[1] % a.n_kv_heads == 0);
   OpCall call = make_call(Op::attention, {q}, &batch);
   call.attrs.kv_slot = a.kv_slot, call.attrs.n_kv_heads = a.n_kv_heads;
-  call.attrs.factor = a.factor, call.attrs.window = a.window;
+  SYN_CHECK(a.causal || a.window == 0);
+  call.attrs.factor = a.factor, call.attrs.window = a.window, call.attrs.causal = a.causal;
   return call;
 }
 

@@ -61,8 +61,10 @@ struct AttentionAttrs {
   int32_t n_kv_heads = 0;   // H is a multiple of it
   float factor = 1;         // of the scores, usually 1 / sqrt(D)
   int32_t window = 0;       // 0: everything before it
+  bool causal = true;       // false: a query sees all of its stream, and the window is 0
 };
-// q (T, H, D) against each stream's pages  ->  (T, H, D). Query t sees keys up to its own position.
+// q (T, H, D) against each stream's pages  ->  (T, H, D). Query t sees keys up to its own position; where attention is not
+// causal, up to the last row of its stream in this call, which then holds the whole text.
 Tensor attention(Context& cx, Tensor q, const Batch& batch, const AttentionAttrs& attrs);
 
 // The same for one stream, and how much each position was looked at: received (K, S), probabilities summed

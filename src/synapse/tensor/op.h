@@ -31,6 +31,7 @@ struct Attrs {
   Rope rope = Rope::half;      // rope
   Gating gating = Gating::softmax;  // route
   bool renormalise = false;    // route: the chosen weights add up to 1
+  bool causal = true;          // attention: a query sees the keys up to its own; else all keys of its stream
   bool exact = true;           // linears, of experts too: float weights summed in 16 lanes with two roundings
   int32_t n_rot = 0;           // rope: leading dims of a head that rotate, even
   int32_t kv_slot = 0;         // kv_append, attention: first KV slot of this layer
