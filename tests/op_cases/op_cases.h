@@ -22,7 +22,7 @@ struct OpCase {
   int32_t position = 0;  // of each stream's first row; stream s stands 37 s further on
   DType cache = DType::f16;
   bool received = false;
-  Attrs attrs = {};      // factor, act, norm, rope, exact, n_rot, window
+  Attrs attrs = {};      // factor, softcap, act, norm, rope, exact, n_rot, long_after, window
   float scale = 1;       // inputs lie in -scale .. scale
   int32_t rows_at_once = 0;  // attention of one stream: as several calls of so many rows; 0: one call
 };

@@ -7,6 +7,7 @@ namespace {
 
 constexpr int32_t kMaxPairs = 3;
 constexpr int32_t kMaxItems = 64;   // of one weight: a thread then reads neighbouring groups, and prefetches them
+constexpr Tensor kNoBias;
 constexpr int32_t kRowBlock = 256;  // rows of x that meet an unpacked tile: their accumulators stay in L1
 
 struct Weights {
@@ -54,7 +55,6 @@ void add_weights(Plan& p, const Tensor& w, const Tensor& b, const Kernels& kerne
 }
 
 Plan make_plan(const OpCall& call, const Kernels& kernels, int32_t n_threads, Arena& arena) {
-  static constexpr Tensor no_bias;
   Plan p;
   p.x = &call.in[0], p.n_rows = p.x->rows(), p.n = p.x->cols();
   p.row_block = p.n_rows < kRowBlock ? p.n_rows : kRowBlock;
@@ -64,7 +64,7 @@ Plan make_plan(const OpCall& call, const Kernels& kernels, int32_t n_threads, Ar
     p.normed = arena.array<float>(size_t(p.n_rows) * size_t(p.n), Arena::kAlign);
   }
   if (call.op == Op::gated_linears) {
-    add_weights(p, call.in[1], no_bias, kernels, arena), add_weights(p, call.in[2], no_bias, kernels, arena);
+    add_weights(p, call.in[1], call.in[3], kernels, arena), add_weights(p, call.in[2], call.in[4], kernels, arena);
   } else if (call.op == Op::linear_add) {
     add_weights(p, call.in[1], call.in[2], kernels, arena);
   } else {
@@ -131,6 +131,15 @@ void multiply(const Run& run, const Plan& p, const Weights& w, int32_t group, in
   }
 }
 
+// acc + bias, in place: for what comes between the linear and its output.
+void add_bias(const Weights& w, int32_t group, int32_t n_rows, float* acc) {
+  if (w.b->empty()) return;
+  const float* bias = f32(*w.b) + size_t(group) * kTileRows;
+  const int32_t columns = columns_of(w, group);
+  for (int32_t r = 0; r < n_rows; ++r)
+    for (int32_t c = 0; c < columns; ++c) acc[r * kTileRows + c] = acc[r * kTileRows + c] + bias[c];
+}
+
 // out = (acc + bias) + residual, of one group's columns.
 void finish(const Weights& w, const Tensor* residual, const Tensor& out, int32_t group, int32_t first_row,
             int32_t n_rows, const float* acc) {
@@ -194,8 +203,9 @@ void run_gated_linears(const Run& run) {
     float* u = g + p.acc_floats();
     multiply(run, p, p.weights[0], group, row, n_rows, thread, g);
     multiply(run, p, p.weights[1], group, row, n_rows, thread, u);
+    add_bias(p.weights[0], group, n_rows, g), add_bias(p.weights[1], group, n_rows, u);
     gate(g, g, u, size_t(n_rows) * kTileRows);
-    finish(p.weights[0], nullptr, run.call.out[0], group, row, n_rows, g);
+    finish({p.weights[0].w, &kNoBias, -1}, nullptr, run.call.out[0], group, row, n_rows, g);
   });
 }
 

@@ -44,3 +44,7 @@ void add(float* y, const float* a, const float* b, size_t n) {
 void scale(float* y, const float* x, float factor, size_t n) {
   map1(y, x, n, [&](V v) { return v * V(factor); });
 }
+SYN_INLINE V soft_cap_body(V x, V cap) { return cap * tanh_body(x / cap); }
+void soft_cap(float* y, const float* x, float cap, size_t n) {
+  map1(y, x, n, [&](V v) { return soft_cap_body(v, V(cap)); });
+}
