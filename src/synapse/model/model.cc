@@ -85,12 +85,16 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   const JsonValue layer = wiring.root["layer"];
   SYN_TRY(blocks, arena.zeroed<const Block*>(layer.size() * size_t(c.n_layers), "blocks"));
   m->blocks_ = blocks;
+  SYN_TRY(layer_ends, arena.zeroed<int32_t>(size_t(c.n_layers), "layers"));
+  m->layer_ends_ = layer_ends;
   size_t n = 0;
-  for (int32_t i = 0; i < c.n_layers; ++i)
+  for (int32_t i = 0; i < c.n_layers; ++i) {
     for (JsonValue block : layer.elements()) {
       BlockParts parts{block, c, weights, weights.scope(Text<64>("blk.", i, ".")), i, m->state_, device, arena, faults};
       blocks[n++] = make_block(block["block"].as_string(), parts);
     }
+    layer_ends[size_t(i)] = int32_t(n);
+  }
 
   const JsonValue output = wiring.root["output"];
   BlockParts parts{output, c, weights, weights, c.n_layers, m->state_, device, arena, faults};
@@ -99,6 +103,8 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   if (m->output_.w.empty()) m->output_.w = m->embedding_;  // tied
   m->output_.b = weights.find_vector("output.bias", c.vocab_size);
 
+  if (m->state_.n_row_floats > StateLayout::kMostRowFloats)
+    faults.add("recurrent state: more than ", StateLayout::kMostRowFloats, " floats a stream");
   for (const NamedWeight& w : table)
     if (!w.used) faults.add(w.name, ": ", m->family_, " has no use for it");
   if (faults.count() > faults_before) return faults.status(Code::corrupt, "model");
@@ -117,10 +123,11 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   return m;
 }
 
-Tensor Model::forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel) const {
+Tensor Model::forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel, int32_t n_layers) const {
+  const size_t n_blocks = n_layers < config_.n_layers ? size_t(layer_ends_[size_t(n_layers) - 1]) : blocks_.size();
   const bool keep = cx.recorder && cx.recorder->keeps_activations();
   Tensor x = ops::get_rows(cx, embedding_, ids);
-  for (const Block* block : blocks_) {
+  for (const Block* block : blocks_.first(n_blocks)) {
     if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED)) return {};
     const size_t mark = cx.arena.mark();
     Tensor y = block->forward(cx, x, batch);

@@ -84,7 +84,7 @@ const Block* make_attention(BlockParts& parts) {
   b->rope.n_rot = c.n_rot;
   b->rope.inv_freq = inverse_frequencies(parts);
 
-  b->attrs.kv_slot = parts.state.add_kv(c.n_kv_heads, D);
+  b->attrs.kv_slot = parts.state.add_kv(c.n_kv_heads, D, c.window);
   b->attrs.n_kv_heads = c.n_kv_heads;
   b->attrs.factor = 1.0f / sqrt_f32(float(D));
   b->attrs.window = c.window;
