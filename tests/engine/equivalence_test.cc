@@ -205,8 +205,8 @@ TEST_P(Equivalence, memory_returns_to_the_pool) {
 INSTANTIATE_TEST_SUITE_P(families, Equivalence,
                          testing::Values(Case{"llama", DType::f32}, Case{"llama", DType::q8_0}, Case{"qwen2", DType::q4_0},
                                          Case{"qwen3", DType::f16}, Case{"qwen3", DType::bf16}, Case{"qwen3", DType::q8_0},
-                                         Case{"qwen3", DType::q4_0}, Case{"qwen3", DType::q8_0, 40},
-                                         Case{"llama", DType::q8_0, 0, Memory::keys_and_rows},
+                                         Case{"qwen3", DType::q4_0}, Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0},
+                                         Case{"qwen3", DType::q8_0, 40}, Case{"llama", DType::q8_0, 0, Memory::keys_and_rows},
                                          Case{"llama", DType::q8_0, 0, Memory::rows}));
 
 TEST(session, a_feed_that_fails_leaves_the_stream_as_it_was) {
