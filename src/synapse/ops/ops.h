@@ -23,14 +23,20 @@ struct NormWeights {
 
 // The same data under other dims. x must be contiguous.
 Tensor view(Context& cx, Tensor x, std::initializer_list<int32_t> dims);
-// x into `to`, which has its shape.
-void copy(Context& cx, Tensor x, Tensor to);
+// x (n, T, C)  ->  its part i, (T, C): the same data
+Tensor part(Context& cx, Tensor x, int32_t i);
+// x into `to`, which has its shape and is returned.
+Tensor copy(Context& cx, Tensor x, Tensor to);
+// x (T, H, D)  ->  (T, H, n): columns first .. first + n - 1, in another place
+Tensor slice(Context& cx, Tensor x, int32_t first, int32_t n);
 
 // table (V, C) of any format, ids (T) i32, each in 0 .. V-1  ->  (T, C)
 Tensor get_rows(Context& cx, Tensor table, Tensor ids);
 
 // x (T, in)  ->  (T, out):  x w^T + b
 Tensor linear(Context& cx, Tensor x, const Linear& w);
+// x (T, in)  ->  up to three of (T, out): the row is quantised once
+std::array<Tensor, 3> linears(Context& cx, Tensor x, std::span<const Linear> ws);
 // x (T, in)  ->  up to three of (T, out) over norm(x): the row is normalised and quantised once
 std::array<Tensor, 3> norm_linears(Context& cx, Tensor x, const NormWeights& n, std::span<const Linear> ws);
 // x (T, in), gate and up (hidden, in)  ->  (T, hidden):  act(x gate^T) * (x up^T)
@@ -38,10 +44,14 @@ Tensor gated_linears(Context& cx, Tensor x, Tensor gate, Tensor up, Act act);
 // x (T, in), residual (T, out)  ->  (x w^T + b) + residual
 Tensor linear_add(Context& cx, Tensor x, const Linear& w, Tensor residual);
 
-// x (..., n)  ->  the same shape, each row normalised over n
+// x (..., n)  ->  the same shape, each row normalised over n. The weights of x (T, H, n) may be (H, n): each head's own.
 Tensor norm(Context& cx, Tensor x, const NormWeights& n);
 Tensor activate(Context& cx, Tensor x, Act act);
 Tensor add(Context& cx, Tensor a, Tensor b);
+// act(g) * u, as many elements each, in the shape of u
+Tensor gate(Context& cx, Tensor g, Tensor u, Act act);
+// a + (b - a) * t, of one shape
+Tensor lerp(Context& cx, Tensor a, Tensor b, Tensor t);
 Tensor scale(Context& cx, Tensor x, float factor);
 
 struct RopeAttrs {
