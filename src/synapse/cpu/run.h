@@ -50,6 +50,10 @@ void run_scale(const Run&);
 void run_rope(const Run&);
 void run_kv_append(const Run&);
 void run_attention(const Run&);
+void run_route(const Run&);
+void run_expert_linears(const Run&);
+void run_expert_gated_linears(const Run&);
+void run_expert_sum(const Run&);
 void run_gate(const Run&);
 void run_lerp(const Run&);
 void run_slice(const Run&);
@@ -66,6 +70,8 @@ void scratch_linear(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_rope(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_kv_append(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_attention(const OpCall&, const Kernels&, int32_t, Arena&);
+void scratch_route(const OpCall&, const Kernels&, int32_t, Arena&);
+void scratch_experts(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_scan(const OpCall&, const Kernels&, int32_t, Arena&);
 
 }  // namespace synapse::cpu

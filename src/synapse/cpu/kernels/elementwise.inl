@@ -29,14 +29,15 @@ struct GeluTanh {
 struct Relu {
   SYN_INLINE static V of(V x) { return relu_body(x); }
 };
-struct Sigmoid {
-  SYN_INLINE static V of(V x) { return sigmoid_body(x); }
-};
 struct Tanh {
   SYN_INLINE static V of(V x) { return tanh_body(x); }
 };
 struct Relu2 {
   SYN_INLINE static V of(V x) { return relu_body(x) * relu_body(x); }
+};
+
+struct Sigmoid {
+  SYN_INLINE static V of(V x) { return sigmoid_body(x); }
 };
 
 template <typename Act>
@@ -59,4 +60,7 @@ void lerp(float* y, const float* a, const float* b, const float* t, size_t n) {
 }
 void scale(float* y, const float* x, float factor, size_t n) {
   map1(y, x, n, [&](V v) { return v * V(factor); });
+}
+void add_scaled(float* y, const float* x, float factor, size_t n) {
+  map2(y, y, x, n, [&](V v, V w) { return mul_add(w, V(factor), v); });
 }
