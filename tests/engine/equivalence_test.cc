@@ -11,12 +11,13 @@ constexpr int32_t kT = 150;  // crosses two page boundaries
 struct Case {
   const char* architecture;
   DType dtype;
+  int32_t window = 0;
 };
 void PrintTo(const Case& c, std::ostream* os) { *os << c.architecture << " " << label(c.dtype); }
 
 class Equivalence : public testing::TestWithParam<Case> {
  protected:
-  TinyCheckpoint tiny{GetParam().architecture, GetParam().dtype};
+  TinyCheckpoint tiny{GetParam().architecture, GetParam().dtype, Shape{.window = GetParam().window}};
   Checkpoint checkpoint = tiny.get();
   Engine engine{checkpoint, kernels(), 2, default_cache()};
   std::vector<int32_t> ids = some_ids(kT, 80);
@@ -103,9 +104,9 @@ TEST_P(Equivalence, a_batch_of_streams_equals_the_streams_alone) {
     Arena& a = engine.arena(State::arena_bytes(model.state_layout(), 512));
     states.push_back(*State::make(model.state_layout(), engine.pages().source(), 512, a));
     ASSERT_TRUE(states[size_t(i)]->reserve(0, history[i] + n_rows[i]).ok());
-    const Stream fill{&states[size_t(i)]->kv(), 0, history[i], 0};
+    const Stream fill{.kv = &states[size_t(i)]->kv(), .n_rows = history[i], .context = 512};
     forward({&fill, 1}, past, nullptr);
-    streams.push_back({&states[size_t(i)]->kv(), row, n_rows[i], history[i]});
+    streams.push_back({.kv = &states[size_t(i)]->kv(), .first_row = row, .n_rows = n_rows[i], .position = history[i], .context = 512});
     row += n_rows[i];
   }
   forward(streams, all_ids, &together);
@@ -204,7 +205,11 @@ TEST_P(Equivalence, pages_return_to_the_pool) {
 INSTANTIATE_TEST_SUITE_P(families, Equivalence,
                          testing::Values(Case{"llama", DType::f32}, Case{"llama", DType::q8_0}, Case{"qwen2", DType::q4_0},
                                          Case{"qwen3", DType::f16}, Case{"qwen3", DType::bf16}, Case{"qwen3", DType::q8_0},
-                                         Case{"qwen3", DType::q4_0}, Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0}));
+                                         Case{"qwen3", DType::q4_0},
+                                         Case{"gemma2", DType::q8_0, 40},  // window and full layers, soft-caps, post-norms
+                                         Case{"phi3", DType::q4_0, 40},    // fused matrices, two sets of frequencies
+                                         Case{"gptneox", DType::q8_0},     // parallel residuals, biases, layer norms
+                                         Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0}));
 
 TEST(session, a_feed_that_fails_leaves_the_stream_as_it_was) {
   TinyCheckpoint tiny("qwen3", DType::q8_0);

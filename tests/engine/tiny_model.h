@@ -54,9 +54,9 @@ class Engine {
   PagePool& pages() { return *pages_; }
   Device& device() { return device_; }
 
-  Session& session(int32_t chunk = 512) {
+  Session& session(int32_t chunk = 512, int32_t context = 0) {
     SessionOptions o = options_;
-    o.chunk = chunk;
+    o.chunk = chunk, o.max_seq_len = context;
     auto made = Session::open(*model_, device_, *pages_, o, arena(Session::arena_bytes(*model_, device_, o)));
     SYN_CHECK(made.ok());
     return **made;

@@ -16,6 +16,7 @@ constexpr OpCase kCases[] = {
     {.name = "get_rows.bf16", .op = Op::get_rows, .T = 5, .n = 33, .format = {bf16}},
     {.name = "get_rows.q8_0", .op = Op::get_rows, .T = 40, .n = 1056, .format = {q8_0}},
     {.name = "get_rows.q4_0", .op = Op::get_rows, .T = 5, .n = 96, .format = {q4_0}},
+    {.name = "get_position_rows", .op = Op::get_position_rows, .T = 7, .n = 33, .n_streams = 2, .position = 3, .format = {f16}},
 
     {.name = "linear.q8_0.decode", .op = Op::linears, .T = 1, .n = 256, .out = {256}, .format = {q8_0}},
     {.name = "linear.q8_0.tail", .op = Op::linears, .T = 7, .n = 96, .out = {37}, .format = {q8_0}, .bias = true},
@@ -42,6 +43,8 @@ constexpr OpCase kCases[] = {
     {.name = "gated.silu.q4_0", .op = Op::gated_linears, .T = 3, .n = 128, .out = {80, 80}, .format = {q4_0, q4_0}, .attrs = {.act = Act::silu}},
     {.name = "gated.gelu.mixed", .op = Op::gated_linears, .T = 300, .n = 64, .out = {37, 37}, .format = {q8_0, q4_0}, .attrs = {.act = Act::gelu}},
     {.name = "gated.gelu_tanh.f16", .op = Op::gated_linears, .T = 2, .n = 65, .out = {21, 21}, .format = {f16, f16}, .attrs = {.act = Act::gelu_tanh}},
+    {.name = "gated.silu.bias", .op = Op::gated_linears, .T = 5, .n = 64, .out = {37, 37}, .format = {q8_0, f16}, .bias = true,
+     .attrs = {.act = Act::silu}},
     {.name = "linear_add.q8_0", .op = Op::linear_add, .T = 6, .n = 192, .out = {70}, .format = {q8_0}, .bias = true},
     {.name = "linear_add.f32", .op = Op::linear_add, .T = 6, .n = 50, .out = {70}, .format = {f32}},
 
@@ -55,11 +58,13 @@ constexpr OpCase kCases[] = {
     {.name = "act.relu", .op = Op::activate, .T = 3, .n = 101, .attrs = {.act = Act::relu}},
     {.name = "add", .op = Op::add, .T = 40, .n = 1000},
     {.name = "scale", .op = Op::scale, .T = 3, .n = 101, .attrs = {.factor = 0.3f}},
+    {.name = "soft_cap", .op = Op::soft_cap, .T = 3, .n = 1001, .attrs = {.softcap = 30}, .scale = 100},
 
     {.name = "rope.half", .op = Op::rope, .T = 5, .H = 4, .K = 2, .D = 32, .n_streams = 2, .position = 1000, .attrs = {.n_rot = 32}},
     {.name = "rope.interleaved", .op = Op::rope, .T = 5, .H = 3, .K = 1, .D = 26, .position = 131072,
      .attrs = {.rope = Rope::interleaved, .n_rot = 20}},
     {.name = "rope.factor", .op = Op::rope, .T = 2, .H = 1, .K = 1, .D = 16, .position = 3, .attrs = {.factor = 1.19f, .n_rot = 8}},
+    {.name = "rope.long", .op = Op::rope, .T = 2, .H = 2, .K = 1, .D = 16, .n_streams = 3, .position = 20, .attrs = {.n_rot = 16, .long_after = 50}},
 
     {.name = "kv_append.f16", .op = Op::kv_append, .T = 70, .K = 2, .D = 20, .n_streams = 2, .position = 50},
     {.name = "kv_append.f32", .op = Op::kv_append, .T = 3, .K = 2, .D = 33, .position = 63, .cache = f32},
@@ -70,9 +75,13 @@ constexpr OpCase kCases[] = {
      .attrs = {.factor = 1}, .scale = 3},
     {.name = "attention.window", .op = Op::attention, .T = 80, .H = 4, .K = 2, .D = 24, .position = 90, .attrs = {.factor = 0.2f, .window = 50}},
     {.name = "attention.all", .op = Op::attention, .T = 150, .H = 4, .K = 2, .D = 24, .n_streams = 2, .attrs = {.factor = 0.2f, .causal = false}},
+    {.name = "attention.softcap", .op = Op::attention, .T = 40, .H = 4, .K = 2, .D = 20, .position = 70,
+     .attrs = {.factor = 0.9f, .softcap = 2.5f, .window = 33}, .scale = 2},
     {.name = "attention.first", .op = Op::attention, .T = 1, .H = 1, .K = 1, .D = 8, .attrs = {.factor = 1}},
     {.name = "attention.received", .op = Op::attention, .T = 70, .H = 4, .K = 2, .D = 16, .position = 30, .received = true,
      .attrs = {.factor = 0.25f, .received_from = 2}},
+    {.name = "attention.received.softcap", .op = Op::attention, .T = 5, .H = 2, .K = 1, .D = 16, .position = 70, .received = true,
+     .attrs = {.factor = 0.25f, .softcap = 1}},
 
     {.name = "act.sigmoid", .op = Op::activate, .T = 3, .n = 1001, .attrs = {.act = Act::sigmoid}, .scale = 100},
     {.name = "route.softmax", .op = Op::route, .T = 9, .E = 40, .k = 5, .attrs = {.renormalise = true}, .scale = 5},
@@ -204,7 +213,7 @@ class Maker {
     Stream* streams = arena_.array<Stream>(size_t(c_.n_streams));
     SYN_CHECK(streams);
     for (int32_t s = 0; s < c_.n_streams; ++s) {
-      streams[s] = {c_.op == Op::kv_append || c_.op == Op::attention ? table(c_.position + 37 * s + c_.T) : nullptr, s * c_.T, c_.T, c_.position + 37 * s};
+      streams[s] = {c_.op == Op::kv_append || c_.op == Op::attention ? table(c_.position + 37 * s + c_.T) : nullptr, s * c_.T, c_.T, c_.position + 37 * s, c_.position + 37 * s + c_.T};
       if (!is_scan(c_.op) || c_.stateless) continue;
       const Tensor rows = floats({c_.attrs.state_row + state_floats(c_)}, 1);
       streams[s].rows = static_cast<float*>(rows.data);
@@ -262,7 +271,7 @@ void execute_in_parts(const OpCall& whole, int32_t rows_at_once, Device& device,
   const Stream& s = whole.batch->streams[0];
   for (int32_t first = 0; first < s.n_rows; first += rows_at_once) {
     const int32_t n = s.n_rows - first < rows_at_once ? s.n_rows - first : rows_at_once;
-    const Stream part = {s.kv, 0, n, s.position + first, s.rows};
+    const Stream part = {s.kv, 0, n, s.position + first, s.context, s.rows};
     const Batch batch = {{&part, 1}, n};
     OpCall call = whole;
     call.batch = &batch;
@@ -297,6 +306,8 @@ void make_linears(const OpCase& c, Maker& make, OpCall& call, int32_t rows) {
     if (c.op != Op::gated_linears) call.in[call.n_in++] = c.bias ? make.floats({c.out[i]}, 1) : Tensor();
     if (i == 0 || c.op != Op::gated_linears) call.out[call.n_out++] = make.empty(DType::f32, {rows, c.out[i]});
   }
+  if (c.op == Op::gated_linears)
+    for (int32_t i = 0; i < 2; ++i) call.in[call.n_in++] = c.bias ? make.floats({c.out[i]}, 1) : Tensor();
   if (c.op == Op::linear_add) call.in[call.n_in++] = make.floats({rows, c.out[0]}, 1);
 }
 
@@ -305,6 +316,10 @@ void make_operands(const OpCase& c, Maker& make, OpCall& call, int32_t rows) {
   switch (c.op) {
     case Op::get_rows:
       call.in[call.n_in++] = make.weights(c.format[0], 50, c.n), call.in[call.n_in++] = make.ids(rows, 50);
+      call.out[call.n_out++] = make.empty(DType::f32, {rows, c.n});
+      return;
+    case Op::get_position_rows:
+      call.in[call.n_in++] = make.weights(c.format[0], c.position + 37 * c.n_streams + rows, c.n);
       call.out[call.n_out++] = make.empty(DType::f32, {rows, c.n});
       return;
     case Op::linears:
@@ -325,6 +340,7 @@ void make_operands(const OpCase& c, Maker& make, OpCall& call, int32_t rows) {
     case Op::rope: {
       call.in[call.n_in++] = make.floats({rows, c.H, c.D}, c.scale), call.in[call.n_in++] = make.floats({rows, c.K, c.D}, c.scale);
       call.in[call.n_in++] = make.floats({c.attrs.n_rot / 2}, 1);
+      if (c.attrs.long_after > 0) call.in[call.n_in++] = make.floats({c.attrs.n_rot / 2}, 1);
       call.out[call.n_out++] = make.empty(DType::f32, {rows, c.H, c.D}), call.out[call.n_out++] = make.empty(DType::f32, {rows, c.K, c.D});
       return;
     }

@@ -23,7 +23,7 @@ struct OpCase {
   DType cache = DType::f16;
   bool received = false;
   int32_t E = 0, k = 0;  // experts, and how many of them a row is sent to
-  Attrs attrs = {};      // factor, act, norm, rope, gating, renormalise, exact, n_rot, window
+  Attrs attrs = {};      // factor, softcap, act, norm, rope, gating, renormalise, causal, exact, n_rot, long_after, window
   float scale = 1;       // inputs lie in -scale .. scale
   bool stateless = false;    // scans: without Stream::rows
   int32_t rows_at_once = 0;  // attention and scans of one stream: as several calls of so many rows; 0: one call

@@ -15,6 +15,7 @@ constexpr OpRow kOps[] = {
     {nullptr, nullptr},  // view: a record, never run
     {cpu::run_copy, nullptr},
     {cpu::run_get_rows, nullptr},
+    {cpu::run_get_position_rows, nullptr},
     {cpu::run_linears, cpu::scratch_linear},
     {cpu::run_norm_linears, cpu::scratch_linear},
     {cpu::run_gated_linears, cpu::scratch_linear},
@@ -23,6 +24,7 @@ constexpr OpRow kOps[] = {
     {cpu::run_activate, nullptr},
     {cpu::run_add, nullptr},
     {cpu::run_scale, nullptr},
+    {cpu::run_soft_cap, nullptr},
     {cpu::run_rope, cpu::scratch_rope},
     {cpu::run_kv_append, cpu::scratch_kv_append},
     {cpu::run_attention, cpu::scratch_attention},

@@ -37,8 +37,18 @@ inline int32_t units_per_item(int64_t work_per_unit) {
 }
 inline int32_t ceil_div(int32_t a, int32_t b) { return (a + b - 1) / b; }
 
+// The stream that a row of the batch belongs to.
+inline const Stream& stream_of(const Batch& batch, int32_t row) {
+  for (const Stream& s : batch.streams)
+    if (row >= s.first_row && row < s.first_row + s.n_rows) return s;
+  SYN_CHECK(!"a row of no stream");
+  return batch.streams[0];
+}
+inline int32_t position_of(const Stream& s, int32_t row) { return s.position + (row - s.first_row); }
+
 void run_copy(const Run&);
 void run_get_rows(const Run&);
+void run_get_position_rows(const Run&);
 void run_linears(const Run&);
 void run_norm_linears(const Run&);
 void run_gated_linears(const Run&);
@@ -47,6 +57,7 @@ void run_norm(const Run&);
 void run_activate(const Run&);
 void run_add(const Run&);
 void run_scale(const Run&);
+void run_soft_cap(const Run&);
 void run_rope(const Run&);
 void run_kv_append(const Run&);
 void run_attention(const Run&);

@@ -72,7 +72,7 @@ void attend_queries(const Heads& heads, int32_t first, int32_t n, const Softmax&
   for (int32_t page = heads.first_key(first) / kPageRows; page <= last_page; ++page) {
     for (int32_t i = 0; i < n; ++i) heads.see(queries[i], first + i, page);
     const PageView view = heads.view(page);
-    run.kernels.attend(queries, n, &view, run.call.attrs.factor, size_t(heads.D));
+    run.kernels.attend(queries, n, &view, run.call.attrs.factor, run.call.attrs.softcap, size_t(heads.D));
   }
   for (int32_t i = 0; i < n; ++i) {
     for (int32_t d = 0; d < heads.D; ++d) queries[i].o[d] = queries[i].o[d] / queries[i].l;
@@ -94,7 +94,8 @@ void sum_received(const Heads& heads, const Softmax& softmax, float* received, i
       heads.see(query, i, page);
       if (query.first >= query.last) continue;
       const PageView view = heads.view(page);
-      const float m = run.kernels.page_probabilities(p, &query, &view, run.call.attrs.factor, size_t(heads.D));
+      const Attrs& attrs = run.call.attrs;
+      const float m = run.kernels.page_probabilities(p, &query, &view, attrs.factor, attrs.softcap, size_t(heads.D));
       const size_t head = at / size_t(heads.D);
       run.kernels.add_received(sums, p, m, softmax.m[head], softmax.l[head]);
     }

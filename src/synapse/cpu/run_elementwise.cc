@@ -47,4 +47,10 @@ void run_scale(const Run& run) {
   });
 }
 
+void run_soft_cap(const Run& run) {
+  for_each_run(run, [&](size_t at, size_t n) {
+    run.kernels.soft_cap(f32_out(run.call.out[0]) + at, f32(run.call.in[0]) + at, run.call.attrs.softcap, n);
+  });
+}
+
 }  // namespace synapse::cpu

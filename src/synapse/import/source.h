@@ -9,6 +9,7 @@
 #include "synapse/base/faults.h"
 #include "synapse/platform/region.h"
 #include "synapse/io/checkpoint.h"
+#include "synapse/model/families.h"
 #include "synapse/runtime/tokenizer.h"
 
 namespace synapse {
@@ -17,8 +18,8 @@ class HfFolder;  // import/hf_folder.h
 
 class Source {
  public:
-  // Everything that is wrong with a folder is noted in `faults`.
-  static Result<std::unique_ptr<Source>> open(const std::string& name, Faults& faults);
+  // Everything that is wrong with a folder is noted in `faults`. Families of folders in Hugging Face form: `known`.
+  static Result<std::unique_ptr<Source>> open(const std::string& name, Faults& faults, const FamilyList& known = {});
   ~Source();
 
   // Without tensors where there are only tokenizer files.
@@ -48,7 +49,7 @@ class Source {
   Status open_gguf(const std::filesystem::path& file, platform::MappedFile first);
   Status open_llama2c(const std::filesystem::path& file, platform::MappedFile mapped);
   Status open_rwkv(const std::filesystem::path& file, platform::MappedFile mapped);
-  Status open_folder(const std::filesystem::path& folder, Faults& faults);
+  Status open_folder(const std::filesystem::path& folder, Faults& faults, const FamilyList& known);
   Result<TokenizerSpec> read_tokenizer();
   Result<TokenizerSpec> read_gguf_tokenizer();
   Result<TokenizerSpec> read_llama2c_tokenizer();

@@ -1,6 +1,7 @@
 // A model: wiring + weights, immutable once built. Every name and shape has been checked, so forward cannot fail.
 #pragma once
 #include "synapse/io/checkpoint.h"
+#include "synapse/model/families.h"
 #include "synapse/nn/block.h"
 #include "synapse/ops/ops.h"
 
@@ -8,10 +9,11 @@ namespace synapse {
 
 class Model {
  public:
-  // Builds the family that general.architecture names. All that is wrong (missing, misshapen and unused tensors,
+  // Builds the family, one of `known`, that general.architecture names. All that is wrong (missing, misshapen and unused tensors,
   // absurd numbers, formats the device does not run) is noted in `faults`; one fault fails the build.
   // Tensors are views of the checkpoint or what the device repacked into `arena`.
-  static Result<Model*> build(const Checkpoint& checkpoint, Device& device, Arena& arena, Faults& faults);
+  static Result<Model*> build(const Checkpoint& checkpoint, Device& device, Arena& arena, Faults& faults,
+                              const FamilyList& known = {});
   // What build takes from its arena, repacked weights apart.
   static size_t arena_bytes(const Checkpoint& checkpoint);
 
@@ -31,6 +33,8 @@ class Model {
 
  private:
   Model() = default;
+  void read_embedding(const BlockParts& parts);
+  Tensor embed(Context& cx, Tensor ids, const Batch& batch) const;
 
   Config config_;
   StateLayout state_;
@@ -39,6 +43,9 @@ class Model {
   size_t weight_bytes_ = 0;
   uint64_t fingerprint_ = 0;
   Tensor embedding_;               // (V, dim)
+  float embedding_scale_ = 1;
+  Tensor positions_;               // (positions, dim), or empty
+  ops::NormWeights embedding_norm_;  // without weights: none
   std::span<const Block*> blocks_;
   ops::NormWeights output_norm_;
   ops::Linear output_;

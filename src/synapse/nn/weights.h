@@ -22,6 +22,7 @@ class Weights {
 
   Weights scope(std::string_view prefix) const;  // "blk.3."
 
+  bool has(std::string_view name) const { return look(name) != nullptr; }
   Tensor get(std::string_view name, std::initializer_list<int32_t> dims) const;  // a fault when absent
   Tensor find(std::string_view name, std::initializer_list<int32_t> dims) const;  // empty when absent
   Tensor find_row(std::string_view name, int32_t n) const;  // (n) or (1, n), as (1, n)

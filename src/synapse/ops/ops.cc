@@ -58,6 +58,12 @@ Tensor get_rows(Context& cx, Tensor table, Tensor ids) {
   return run(cx, call, cx.make(DType::f32, {ids.cols(), table.cols()}));
 }
 
+Tensor get_position_rows(Context& cx, Tensor table, const Batch& batch) {
+  SYN_CHECK(table.rank == 2);
+  OpCall call = make_call(Op::get_position_rows, {table}, &batch);
+  return run(cx, call, cx.make(DType::f32, {batch.n_rows, table.cols()}));
+}
+
 Tensor linear(Context& cx, Tensor x, const Linear& l) {
   check_linear(x, l);
   OpCall call = make_call(Op::linears, {x, l.w, l.b});
@@ -65,23 +71,10 @@ Tensor linear(Context& cx, Tensor x, const Linear& l) {
   return run(cx, call, cx.make(DType::f32, {x.rows(), l.w.rows()}));
 }
 
-std::array<Tensor, 3> linears(Context& cx, Tensor x, std::span<const Linear> ws) {
-  SYN_CHECK(ws.size() >= 1 && ws.size() <= 3);
-  OpCall call = make_call(Op::linears, {x});
-  call.attrs.exact = cx.exact_floats;
-  for (const Linear& l : ws) {
-    check_linear(x, l);
-    call.in[call.n_in++] = l.w, call.in[call.n_in++] = l.b;
-    call.out[call.n_out++] = cx.make(DType::f32, {x.rows(), l.w.rows()});
-  }
-  cx.run(call);
-  return {call.out[0], call.out[1], call.out[2]};
-}
-
 std::array<Tensor, 3> norm_linears(Context& cx, Tensor x, const NormWeights& n, std::span<const Linear> ws) {
   SYN_CHECK(ws.size() >= 1 && ws.size() <= 3);
-  check_norm(x, n);
-  OpCall call = make_call(Op::norm_linears, {x, n.w, n.b});
+  OpCall call = n.w.empty() ? make_call(Op::linears, {x}) : make_call(Op::norm_linears, {x, n.w, n.b});
+  if (!n.w.empty()) check_norm(x, n);
   call.attrs.norm = n.kind, call.attrs.eps = n.eps, call.attrs.exact = cx.exact_floats;
   for (const Linear& l : ws) {
     check_linear(x, l);
@@ -92,12 +85,12 @@ std::array<Tensor, 3> norm_linears(Context& cx, Tensor x, const NormWeights& n, 
   return {call.out[0], call.out[1], call.out[2]};
 }
 
-Tensor gated_linears(Context& cx, Tensor x, Tensor gate, Tensor up, Act act) {
-  check_linear(x, {gate, {}}), check_linear(x, {up, {}});
-  SYN_CHECK(gate.rows() == up.rows());
-  OpCall call = make_call(Op::gated_linears, {x, gate, up});
+Tensor gated_linears(Context& cx, Tensor x, const Linear& gate, const Linear& up, Act act) {
+  check_linear(x, gate), check_linear(x, up);
+  SYN_CHECK(gate.w.rows() == up.w.rows());
+  OpCall call = make_call(Op::gated_linears, {x, gate.w, up.w, gate.b, up.b});
   call.attrs.act = act, call.attrs.exact = cx.exact_floats;
-  return run(cx, call, cx.make(DType::f32, {x.rows(), gate.rows()}));
+  return run(cx, call, cx.make(DType::f32, {x.rows(), gate.w.rows()}));
 }
 
 Tensor linear_add(Context& cx, Tensor x, const Linear& l, Tensor residual) {
@@ -146,11 +139,20 @@ Tensor scale(Context& cx, Tensor x, float factor) {
   return run(cx, call, like(cx, x));
 }
 
+Tensor soft_cap(Context& cx, Tensor x, float cap) {
+  SYN_CHECK(cap > 0);
+  OpCall call = make_call(Op::soft_cap, {x});
+  call.attrs.softcap = cap;
+  return run(cx, call, like(cx, x));
+}
+
 std::array<Tensor, 2> rope(Context& cx, Tensor q, Tensor k, const RopeAttrs& r, const Batch& batch) {
   SYN_CHECK(q.rank == 3 && k.rank == 3 && q.dims[0] == batch.n_rows && k.dims[0] == batch.n_rows);
   SYN_CHECK(q.cols() == k.cols() && r.n_rot % 2 == 0 && r.n_rot <= q.cols() && r.inv_freq.cols() == r.n_rot / 2);
-  OpCall call = make_call(Op::rope, {q, k, r.inv_freq}, &batch);
+  SYN_CHECK(r.inv_freq_long.empty() || r.inv_freq_long.cols() == r.n_rot / 2);
+  OpCall call = make_call(Op::rope, {q, k, r.inv_freq, r.inv_freq_long}, &batch);
   call.attrs.rope = r.style, call.attrs.n_rot = r.n_rot;
+  call.attrs.factor = r.factor, call.attrs.long_after = r.long_after;
   call.out[0] = like(cx, q), call.out[1] = like(cx, k), call.n_out = 2;
   cx.run(call);
   return {call.out[0], call.out[1]};
@@ -170,7 +172,8 @@ OpCall attention_call(const Tensor& q, const Batch& batch, const AttentionAttrs&
   OpCall call = make_call(Op::attention, {q}, &batch);
   call.attrs.kv_slot = a.kv_slot, call.attrs.n_kv_heads = a.n_kv_heads;
   SYN_CHECK(a.causal || a.window == 0);
-  call.attrs.factor = a.factor, call.attrs.window = a.window, call.attrs.causal = a.causal;
+  call.attrs.factor = a.factor, call.attrs.softcap = a.softcap;
+  call.attrs.window = a.window, call.attrs.causal = a.causal;
   return call;
 }
 

@@ -31,7 +31,7 @@ size_t activation_bytes(const Model& model, Device& device, const SessionOptions
   Context cx{dry, counting, nullptr, !model.all_float()};
   const int32_t context = context_of(model, options);
   const int32_t n = std::min(options.chunk, context);
-  const Stream stream{nullptr, 0, n, context - n};
+  const Stream stream{.n_rows = n, .position = context - n, .context = context};
   const Batch batch{{&stream, 1}, n};
   const Tensor ids = cx.make(DType::i32, {n});
   Tensor x = model.forward(cx, ids, batch, nullptr);
@@ -93,7 +93,7 @@ Status Session::Impl::read(const LogitSink* every) {
     SYN_RETURN_IF_ERROR(state->reserve(n_cached, n));
     work.rewind(0);
     Context cx{device, work, nullptr, !model.all_float()};
-    const Stream stream{&state->kv(), 0, n, n_cached};
+    const Stream stream{.kv = &state->kv(), .n_rows = n, .position = n_cached, .context = options.max_seq_len};
     const Batch batch{{&stream, 1}, n};
     const Tensor tokens = cx.make(DType::i32, {n});
     device.write(tokens, ids.data() + n_cached);

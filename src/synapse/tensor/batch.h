@@ -38,6 +38,7 @@ struct Stream {
   int32_t first_row = 0;        // in x
   int32_t n_rows = 0;
   int32_t position = 0;         // of its first row
+  int32_t context = 0;          // positions that the stream was opened for
   float* rows = nullptr;        // what scans keep of it, device address; null: they start from zero and keep nothing
 };
 

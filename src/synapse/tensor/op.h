@@ -25,7 +25,8 @@ enum class Gating : uint8_t { softmax, sigmoid };  // a router's scores to weigh
 // Plain attributes; each op reads the few it names in ops/ops.h.
 struct Attrs {
   float eps = 0;               // norm
-  float factor = 1;            // scale; attention: the scores' factor; route: of the weights
+  float factor = 1;            // scale; attention: the scores' factor; rope: of sin and cos; route: of the weights
+  float softcap = 0;           // soft_cap; attention: of the scores, 0: none
   Act act = Act::none;         // activate, gate, gated_linears, expert_gated_linears; conv1d: none or silu
   Norm norm = Norm::rms;       // norm, norm_linears
   Rope rope = Rope::half;      // rope
@@ -34,6 +35,7 @@ struct Attrs {
   bool causal = true;          // attention: a query sees the keys up to its own; else all keys of its stream
   bool exact = true;           // linears, of experts too: float weights summed in 16 lanes with two roundings
   int32_t n_rot = 0;           // rope: leading dims of a head that rotate, even
+  int32_t long_after = 0;      // rope: a stream whose context is more turns by the long frequencies, if there are any
   int32_t kv_slot = 0;         // kv_append, attention: first KV slot of this layer
   int32_t n_kv_heads = 0;      // attention
   int32_t window = 0;          // attention: a query sees this many keys, itself included; 0: all
@@ -53,7 +55,7 @@ struct OpCall {
   Tensor in[kMaxIn];   // an absent optional input is an empty Tensor
   Tensor out[kMaxOut];
   Attrs attrs;
-  const Batch* batch = nullptr;  // rope, kv_append, attention, scans
+  const Batch* batch = nullptr;  // get_position_rows, rope, kv_append, attention, scans
 };
 
 }  // namespace synapse

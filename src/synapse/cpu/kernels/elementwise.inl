@@ -64,3 +64,7 @@ void scale(float* y, const float* x, float factor, size_t n) {
 void add_scaled(float* y, const float* x, float factor, size_t n) {
   map2(y, y, x, n, [&](V v, V w) { return mul_add(w, V(factor), v); });
 }
+SYN_INLINE V soft_cap_body(V x, V cap) { return cap * tanh_body(x / cap); }
+void soft_cap(float* y, const float* x, float cap, size_t n) {
+  map1(y, x, n, [&](V v) { return soft_cap_body(v, V(cap)); });
+}

@@ -146,6 +146,7 @@ struct Kernels {
   void (*scale)(float* y, const float* x, float factor, size_t n);
   void (*add_scaled)(float* y, const float* x, float factor, size_t n);  // y + x * factor, into y
   void (*lerp)(float* y, const float* a, const float* b, const float* t, size_t n);  // a + (b - a) * t
+  void (*soft_cap)(float* y, const float* x, float cap, size_t n);  // cap * tanh(x / cap)
 
   // One row; w has n elements, b too or is null. y may alias x.
   void (*rms_norm)(float* y, const float* x, const float* w, const float* b, float eps, size_t n);
@@ -161,10 +162,11 @@ struct Kernels {
   void (*rope_half)(float* y, const float* x, const float* c, const float* s, size_t n_rot, size_t D);
   void (*rope_interleaved)(float* y, const float* x, const float* c, const float* s, size_t n_rot, size_t D);
 
-  // Up to kQueryBlock queries against one page, merged into what they hold. Those with first >= last skip it.
-  void (*attend)(Attending* queries, int32_t n_queries, const PageView* page, float factor, size_t D);
+  // Up to kQueryBlock queries against one page, merged into what they hold. Those with first >= last skip it. A `cap` that
+  // is not 0 caps the scores.
+  void (*attend)(Attending* queries, int32_t n_queries, const PageView* page, float factor, float cap, size_t D);
   // p[j] = exp(score of key j - m) for one query, 0 where it does not see; returns m, the page's largest score.
-  float (*page_probabilities)(float* p, const Attending* query, const PageView* page, float factor, size_t D);
+  float (*page_probabilities)(float* p, const Attending* query, const PageView* page, float factor, float cap, size_t D);
   // sum[j] += p[j] * (exp(m_page - m) / l) over a page
   void (*add_received)(float* sum, const float* p, float m_page, float m, float l);
 

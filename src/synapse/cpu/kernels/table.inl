@@ -37,7 +37,7 @@ void fill_table(Kernels& k, const char* isa) {
   k.activate[5] = activate<Sigmoid>, k.gate[5] = gate<Sigmoid>;
   k.activate[6] = activate<Tanh>, k.gate[6] = gate<Tanh>;
   k.activate[7] = activate<Relu2>, k.gate[7] = gate<Relu2>;
-  k.add = add, k.scale = scale, k.add_scaled = add_scaled, k.lerp = lerp;
+  k.add = add, k.scale = scale, k.add_scaled = add_scaled, k.lerp = lerp, k.soft_cap = soft_cap;
   k.rms_norm = rms_norm, k.layer_norm = layer_norm, k.softmax = softmax;
   k.quantize_row = quantize_row;
   k.rope_angles = rope_angles, k.rope_half = rope_half, k.rope_interleaved = rope_interleaved;

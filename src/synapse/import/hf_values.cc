@@ -1,0 +1,50 @@
+#include "synapse/import/hf_values.h"
+
+#include <cmath>
+
+namespace synapse {
+
+std::optional<double> HfValues::factor(std::string_view name) const {
+  constexpr std::string_view kRoot = "sqrt(";
+  if (name.starts_with(kRoot) && name.ends_with(")")) {
+    const auto x = factor(name.substr(kRoot.size(), name.size() - kRoot.size() - 1));
+    return x ? std::optional(std::sqrt(*x)) : std::nullopt;
+  }
+  if (!name.empty() && name[0] >= '0' && name[0] <= '9') return parse_decimal(name);
+  if (const auto known = known_.find(name); known != known_.end()) return known->second;
+  return (*this)[name].as_number();
+}
+
+std::optional<double> HfValues::number(std::string_view expression) const {
+  double product = 1;
+  for (bool divides = false;;) {
+    const size_t end = expression.find_first_of("*/");
+    const auto x = factor(expression.substr(0, end));
+    if (!x) return {};
+    product = divides ? product / *x : product * *x;
+    if (end == expression.npos) break;
+    divides = expression[end] == '/';
+    expression.remove_prefix(end + 1);
+  }
+  return std::isfinite(product) ? std::optional(product) : std::nullopt;
+}
+
+std::string shown(JsonValue v) {
+  switch (v.type()) {
+    case JsonType::null:
+      return "nothing";
+    case JsonType::boolean:
+      return *v.as_bool() ? "true" : "false";
+    case JsonType::number:
+      return std::string(v.number_text().substr(0, 40));
+    case JsonType::string:
+      return '"' + std::string(v.as_string().substr(0, 40)) + '"';
+    case JsonType::array:
+      return "an array";
+    case JsonType::object:
+      return "an object";
+  }
+  return {};
+}
+
+}  // namespace synapse
