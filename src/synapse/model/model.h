@@ -19,7 +19,9 @@ class Model {
 
   // ids (T) i32 on the device, rows of `batch`  ->  (T, dim), the input of the head. Rewinds the arena block by block
   // unless a recorder keeps activations. Looks at *cancel before every block and gives an empty Tensor when it is set.
-  Tensor forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel) const;
+  // Of n_layers layers the first, where that is less than there are.
+  Tensor forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel, int32_t n_layers = kAllLayers) const;
+  static constexpr int32_t kAllLayers = INT32_MAX;
   // hidden (T, dim)  ->  logits (T, V)
   Tensor head(Context& cx, Tensor hidden) const;
 
@@ -47,6 +49,7 @@ class Model {
   Tensor positions_;               // (positions, dim), or empty
   ops::NormWeights embedding_norm_;  // without weights: none
   std::span<const Block*> blocks_;
+  std::span<int32_t> layer_ends_;  // by layer: the number of blocks up to its last
   ops::NormWeights output_norm_;
   ops::Linear output_;
 };
