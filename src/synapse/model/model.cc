@@ -85,7 +85,7 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   const Weights weights(table, faults);
   const JsonValue embedding = wiring.root["embedding"], output = wiring.root["output"], layer = wiring.root["layer"];
   const auto parts_of = [&](JsonValue part, Weights w, int32_t i) {
-    return BlockParts{part, c, weights, w, i, m->state_, device, arena, faults};
+    return BlockParts{part, c, weights, w, i, m->state_, m->n_carry_, device, arena, faults};
   };
   m->read_embedding(parts_of(embedding, weights, c.n_layers));
 
@@ -145,6 +145,7 @@ Tensor Model::forward(Context& cx, Tensor ids, const Batch& batch, const bool* c
   const size_t n_blocks = n_layers < config_.n_layers ? size_t(layer_ends_[size_t(n_layers) - 1]) : blocks_.size();
   const bool keep = cx.recorder && cx.recorder->keeps_activations();
   Tensor x = embed(cx, ids, batch);
+  if (n_carry_ > 0) cx.carry = cx.make(DType::f32, {batch.n_rows, n_carry_});
   for (const Block* block : blocks_.first(n_blocks)) {
     if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED)) return {};
     const size_t mark = cx.arena.mark();

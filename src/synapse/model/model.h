@@ -47,6 +47,7 @@ class Model {
   Tensor embedding_;               // (V, dim)
   float embedding_scale_ = 1;
   Tensor positions_;               // (positions, dim), or empty
+  int32_t n_carry_ = 0;            // columns of Context::carry; 0: none
   ops::NormWeights embedding_norm_;  // without weights: none
   std::span<const Block*> blocks_;
   std::span<int32_t> layer_ends_;  // by layer: the number of blocks up to its last
