@@ -50,7 +50,7 @@ void add_weights(Plan& p, const Tensor& w, const Tensor& b, const Kernels& kerne
   q.n = p.n;
   q.q = arena.array<int8_t>(size, Arena::kAlign);
   q.d = arena.array<float>(size / size_t(group), Arena::kAlign);
-  q.sums = arena.array<int32_t>(size / kBlock, Arena::kAlign);
+  q.sums16 = arena.array<int32_t>(size / kSumElements, Arena::kAlign);
 }
 
 Plan make_plan(const OpCall& call, const Kernels& kernels, int32_t n_threads, Arena& arena) {
@@ -93,7 +93,7 @@ void prepare_rows(const Run& run, const Plan& p) {
     for (int32_t i = 0; i < p.n_quantised; ++i) {
       const QuantRows& q = p.quantised[i];
       const size_t at = size_t(row) * n, group = size_t(p.groups[i]);
-      run.kernels.quantize_row(q.q + at, q.d + at / group, q.sums + at / kBlock, x, n, group);
+      run.kernels.quantize_row(q.q + at, q.d + at / group, q.sums16 + at / kSumElements, x, n, group);
     }
   });
 }
@@ -120,10 +120,10 @@ void multiply(const Run& run, const Plan& p, const Weights& w, int32_t group, in
   }
   QuantRows x = p.quantised[w.rows_of];
   const size_t at = size_t(first_row) * size_t(p.n);
-  x.q += at, x.d += at / size_t(format.group), x.sums += at / kBlock;
+  x.q += at, x.d += at / size_t(format.group), x.sums16 += at / kSumElements;
   const int32_t n_blocks = p.n / kBlock;
   const uint8_t* next_group = rows[0] + kTileRows * w.w->strides[0];
-  const size_t block_bytes = w.w->row_bytes() / size_t(n_blocks) * kTileRows;
+  const size_t block_bytes = w.w->row_bytes() * kTileRows / size_t(n_blocks);
   for (int32_t block = 0; block < n_blocks; block += kTileBlocks) {
     const int32_t count = n_blocks - block < kTileBlocks ? n_blocks - block : kTileBlocks;
     format.unpack(&p.tiles[thread], rows, block, count, next_group + size_t(block) * block_bytes);
