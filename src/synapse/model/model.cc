@@ -79,6 +79,7 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   }
   std::sort(table.begin(), table.end(), [](const NamedWeight& a, const NamedWeight& b) { return a.name < b.name; });
 
+  m->weights_ = table;
   const Weights weights(table, faults);
   m->embedding_ = weights.get("token_embd.weight", {c.vocab_size, c.dim});
 

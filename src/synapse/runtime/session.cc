@@ -63,6 +63,7 @@ Result<Session*> Session::open(const Model& model, Device& device, PagePool& poo
   if (context > model.config().max_seq_len)
     return fail(Code::invalid, "context: ", context, ", the model's is ", model.config().max_seq_len);
   if (options.chunk < 1) return fail(Code::invalid, "batch size: ", options.chunk, ", wanted at least 1");
+  SYN_CHECK(!options.recorder || !options.recorder->keeps_activations());  // the arena was planned without
   if (options.logit_rows < 1) return fail(Code::invalid, "logit rows: ", options.logit_rows, ", wanted at least 1");
 
   void* places[] = {arena.alloc(sizeof(Session), alignof(Session)), arena.alloc(sizeof(Impl), alignof(Impl))};
@@ -92,7 +93,7 @@ Status Session::Impl::read(const LogitSink* every) {
     const int32_t n = std::min(options.chunk, n_ids - n_cached);
     SYN_RETURN_IF_ERROR(state->reserve(n_cached, n));
     work.rewind(0);
-    Context cx{device, work, nullptr, !model.all_float()};
+    Context cx{device, work, options.recorder, !model.all_float()};
     const Stream stream{&state->kv(), 0, n, n_cached};
     const Batch batch{{&stream, 1}, n};
     const Tensor tokens = cx.make(DType::i32, {n});

@@ -15,6 +15,7 @@ struct SessionOptions {
   DType k_dtype = DType::f16;       // of the cache: f32 or f16
   DType v_dtype = DType::f16;
   int32_t logit_rows = 1;           // positions whose logits are made at once, when every one is asked for
+  Recorder* recorder = nullptr;     // sees every OpCall; may not keep activations
 };
 
 // f32 for a model whose matrices are all f32, and for one so small that its whole context takes at most 16 MiB that
