@@ -37,6 +37,7 @@ release  ld.lld-19                    lld-19
 release  llvm-ar-19                   llvm-19
 release  aarch64-linux-gnu-g++        g++-aarch64-linux-gnu
 release  qemu-x86_64                  qemu-user
+release  qemu-aarch64-static          qemu-user-static
 cross  zsh                            zsh
 cross  fish                           fish
 fuzz   clang++-19                     clang-19

@@ -9,7 +9,7 @@
 namespace synapse::cli {
 namespace {
 
-struct Options {
+struct ConvertFlags {
   Flags flags;
   std::string out, type;
   bool force = false, json = false;
@@ -25,7 +25,7 @@ std::string check_type(const std::string& type) {
   return "type: \"" + type + "\", there are:" + known;
 }
 
-Status convert(const Options& o) {
+Status convert(const ConvertFlags& o) {
   SYN_TRY(source, open_source(o.flags.model));
   SYN_TRY(processor, Processor::open(o.flags));
   SYN_TRY(target, plan_conversion(*source, o.type.empty() ? std::nullopt : dtype_from_label(o.type)));
@@ -35,9 +35,9 @@ Status convert(const Options& o) {
 }  // namespace
 
 void add_convert(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
-  CLI::App* verb = add_verb<Options>(app, action, "convert",
+  auto options = std::make_shared<ConvertFlags>();
+  ConvertFlags& o = *options;
+  CLI::App* verb = add_verb<ConvertFlags>(app, action, "convert",
                                      "Write any model that -m takes as one GGUF file; prints its name.",
                                      "  synapse convert Qwen3-0.6B\n"
                                      "  synapse convert folder model-Q8_0.gguf --type Q8_0\n"

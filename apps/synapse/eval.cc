@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kRowBytes = size_t(64) << 20;  // of logits kept at once
 constexpr int32_t kHeadRows = 32;               // positions that the head is computed for together
 
-struct Options {
+struct EvalFlags {
   Flags flags;
   std::string what, file, base;
   int64_t chunks = 0;
@@ -125,7 +125,7 @@ std::string lines_of(const Json& all, const std::string& before = "") {
   return text;
 }
 
-Status eval(const Options& o) {
+Status eval(const EvalFlags& o) {
   const bool with_base = o.what == "kl";
   if (with_base && o.base.empty()) throw CLI::ValidationError("--base", "kl wants the model to compare with: --base FILE");
   if (!with_base && !o.base.empty()) throw CLI::ValidationError("--base", "is for kl");
@@ -202,9 +202,9 @@ Status eval(const Options& o) {
 }  // namespace
 
 void add_eval(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
-  CLI::App* verb = add_verb<Options>(
+  auto options = std::make_shared<EvalFlags>();
+  EvalFlags& o = *options;
+  CLI::App* verb = add_verb<EvalFlags>(
       app, action, "eval", "Measure how well a model predicts a text, or how far it is from the model it was made of.",
       "  synapse eval perplexity -m model-Q4_K_M.gguf -f wiki.test.raw\n"
       "  synapse eval perplexity -m model.gguf -f text.txt -c 1024 --stride 512 --json\n"

@@ -12,7 +12,7 @@
 namespace synapse::cli {
 namespace {
 
-struct Options {
+struct ImatrixFlags {
   Flags flags;
   std::string file, out = "imatrix.gguf";
   int64_t chunks = 0;
@@ -21,7 +21,7 @@ struct Options {
 
 Status nothing(void*, int32_t, std::span<const float>) { return {}; }
 
-Status imatrix(const Options& o) {
+Status imatrix(const ImatrixFlags& o) {
   if (!o.force && std::filesystem::exists(o.out)) return fail(Code::invalid, o.out, ": is there already; --force overwrites it");
   const bool* interrupted = watch_interrupts();
   SYN_TRY(text, read_text(o.file));
@@ -61,9 +61,9 @@ Status imatrix(const Options& o) {
 }  // namespace
 
 void add_imatrix(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
-  CLI::App* verb = add_verb<Options>(app, action, "imatrix",
+  auto options = std::make_shared<ImatrixFlags>();
+  ImatrixFlags& o = *options;
+  CLI::App* verb = add_verb<ImatrixFlags>(app, action, "imatrix",
                                      "Sum the squares of what every linear reads over a text, column by column; prints the file's name.",
                                      "  synapse imatrix -m model-f16.gguf -f calibration.txt\n"
                                      "  synapse imatrix -m model-f16.gguf -f calibration.txt -o model.imatrix.gguf --chunks 100",

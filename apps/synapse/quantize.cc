@@ -9,7 +9,7 @@
 namespace synapse::cli {
 namespace {
 
-struct Options {
+struct QuantizeFlags {
   Flags flags;
   std::vector<std::string> words;  // IN [OUT] TYPE [THREADS]
   std::string type, imatrix, output_type, embedding_type;
@@ -35,7 +35,7 @@ struct Words {
   int32_t threads = 0;
 };
 
-Words read_words(const Options& o) {
+Words read_words(const QuantizeFlags& o) {
   std::string known;
   for (const Mix& mix : mixes()) known += " " + std::string(mix.name);
   std::vector<std::string> words = o.words;
@@ -65,7 +65,7 @@ DType read_dtype(const std::string& flag, const std::string& text) {
   return *dtype;
 }
 
-MixOptions read_mix(const Options& o, const Mix& mix) {
+MixOptions read_mix(const QuantizeFlags& o, const Mix& mix) {
   MixOptions options;
   options.mix = &mix, options.pure = o.pure;
   if (!o.output_type.empty()) options.output = read_dtype("--output-tensor-type", o.output_type);
@@ -120,7 +120,7 @@ Status put_plan(const Source& source, const Target& target, bool json) {
   return put(text + line);
 }
 
-Status quantize(const Options& o) {
+Status quantize(const QuantizeFlags& o) {
   const Words words = read_words(o);
   QuantizeOptions options;
   options.mix = read_mix(o, *words.mix), options.allow_requantize = o.requantize;
@@ -143,9 +143,9 @@ Status quantize(const Options& o) {
 }  // namespace
 
 void add_quantize(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
-  CLI::App* verb = add_verb<Options>(app, action, "quantize",
+  auto options = std::make_shared<QuantizeFlags>();
+  QuantizeFlags& o = *options;
+  CLI::App* verb = add_verb<QuantizeFlags>(app, action, "quantize",
                                      "Write a model in fewer bits; each tensor gets the format that llama-quantize would choose.",
                                      "  synapse quantize Qwen3-0.6B Q4_K_M\n"
                                      "  synapse quantize model-f16.gguf model-q2.gguf Q2_K --imatrix imatrix.gguf\n"

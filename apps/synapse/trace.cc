@@ -11,7 +11,7 @@
 namespace synapse::cli {
 namespace {
 
-struct Options {
+struct TraceFlags {
   Flags flags;
   std::optional<std::string> prompt;
   std::string ids, out;
@@ -40,7 +40,7 @@ Status put_list(const std::vector<std::pair<std::string, Tensor>>& found, bool j
   return json ? put_json(rows) : put(text);
 }
 
-Status trace(const Options& o) {
+Status trace(const TraceFlags& o) {
   if (o.list == !o.out.empty()) throw CLI::ValidationError("output", "wanted: -o FILE or --list");
   if (o.prompt.has_value() == !o.ids.empty()) throw CLI::ValidationError("input", "wanted: --ids IDS or -p TEXT");
   const bool* interrupted = watch_interrupts();
@@ -100,9 +100,9 @@ Status trace(const Options& o) {
 }  // namespace
 
 void add_trace(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
-  CLI::App* verb = add_verb<Options>(
+  auto options = std::make_shared<TraceFlags>();
+  TraceFlags& o = *options;
+  CLI::App* verb = add_verb<TraceFlags>(
       app, action, "trace", "Write what a model computes on its way, layer by layer, as safetensors.",
       "  synapse trace -m synapse-story-4m -p \"Once upon\" --list\n"
       "  synapse trace -m model.gguf --ids \"1 2 3\" --tensors \"blk.0.*\" -o trace.safetensors\n"

@@ -204,7 +204,7 @@ TEST_P(Equivalence, pages_return_to_the_pool) {
 INSTANTIATE_TEST_SUITE_P(families, Equivalence,
                          testing::Values(Case{"llama", DType::f32}, Case{"llama", DType::q8_0}, Case{"qwen2", DType::q4_0},
                                          Case{"qwen3", DType::f16}, Case{"qwen3", DType::bf16}, Case{"qwen3", DType::q8_0},
-                                         Case{"qwen3", DType::q4_0}));
+                                         Case{"qwen3", DType::q4_0}, Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0}));
 
 TEST(session, a_feed_that_fails_leaves_the_stream_as_it_was) {
   TinyCheckpoint tiny("qwen3", DType::q8_0);

@@ -52,6 +52,9 @@ struct Maker {
   void matrix(std::string_view tensor, int32_t rows, int32_t cols) {
     add(tensor, dtype, {rows, cols}, 0, 1.5f / sqrt_f32(float(cols)));
   }
+  void experts(std::string_view tensor, int32_t n, int32_t rows, int32_t cols) {
+    add(tensor, dtype, {n, rows, cols}, 0, 1.5f / sqrt_f32(float(cols)));
+  }
 };
 
 }  // namespace
@@ -76,6 +79,13 @@ FormulaModel make_formula_model(std::string_view architecture, DType dtype, cons
   if (s.window) m.number("attention.sliding_window", s.window);
   m.real("attention.layer_norm_rms_epsilon", 1e-6), m.real("rope.freq_base", 10000);
 
+  const bool is_moe = architecture.ends_with("moe");
+  if (is_moe) {
+    m.number("expert_count", s.n_experts), m.number("expert_used_count", s.n_experts_used);
+    m.number("expert_feed_forward_length", s.expert_hidden_dim);
+    m.number("expert_shared_feed_forward_length", s.hidden_dim);
+  }
+
   m.add("token_embd.weight", dtype, {s.vocab_size, s.dim}, 0, 0.5f);
   m.vector("output_norm.weight", s.dim, 1, 0.2f);
   const int32_t q = s.n_heads * s.head_dim, kv = s.n_kv_heads * s.head_dim;
@@ -84,13 +94,25 @@ FormulaModel make_formula_model(std::string_view architecture, DType dtype, cons
     m.vector(blk("attn_norm.weight"), s.dim, 1, 0.2f), m.vector(blk("ffn_norm.weight"), s.dim, 1, 0.2f);
     m.matrix(blk("attn_q.weight"), q, s.dim), m.matrix(blk("attn_k.weight"), kv, s.dim);
     m.matrix(blk("attn_v.weight"), kv, s.dim), m.matrix(blk("attn_output.weight"), s.dim, q);
-    m.matrix(blk("ffn_gate.weight"), s.hidden_dim, s.dim), m.matrix(blk("ffn_up.weight"), s.hidden_dim, s.dim);
-    m.matrix(blk("ffn_down.weight"), s.dim, s.hidden_dim);
-    if (architecture == "qwen3") {
+    if (!is_moe) {
+      m.matrix(blk("ffn_gate.weight"), s.hidden_dim, s.dim), m.matrix(blk("ffn_up.weight"), s.hidden_dim, s.dim);
+      m.matrix(blk("ffn_down.weight"), s.dim, s.hidden_dim);
+    } else {
+      m.add(blk("ffn_gate_inp.weight"), DType::f32, {s.n_experts, s.dim}, 0, 0.3f);  // floats, as files have it
+      m.experts(blk("ffn_gate_exps.weight"), s.n_experts, s.expert_hidden_dim, s.dim);
+      m.experts(blk("ffn_up_exps.weight"), s.n_experts, s.expert_hidden_dim, s.dim);
+      m.experts(blk("ffn_down_exps.weight"), s.n_experts, s.dim, s.expert_hidden_dim);
+    }
+    if (architecture == "qwen2moe") {
+      m.matrix(blk("ffn_gate_shexp.weight"), s.hidden_dim, s.dim), m.matrix(blk("ffn_up_shexp.weight"), s.hidden_dim, s.dim);
+      m.matrix(blk("ffn_down_shexp.weight"), s.dim, s.hidden_dim);
+      m.vector(blk("ffn_gate_inp_shexp.weight"), s.dim, 0, 0.3f);
+    }
+    if (architecture == "qwen3" || architecture == "qwen3moe") {
       m.vector(blk("attn_q_norm.weight"), s.head_dim, 1, 0.2f);
       m.vector(blk("attn_k_norm.weight"), s.head_dim, 1, 0.2f);
     }
-    if (architecture == "qwen2") {
+    if (architecture == "qwen2" || architecture == "qwen2moe") {
       m.vector(blk("attn_q.bias"), q, 0, 0.3f), m.vector(blk("attn_k.bias"), kv, 0, 0.3f);
       m.vector(blk("attn_v.bias"), kv, 0, 0.3f);
     }

@@ -80,8 +80,9 @@ Result<TokenizerSpec> read_folder_tokenizer(const fs::path& folder, Region& regi
   SYN_TRY(added_file, open_if_there(folder / "added_tokens.json"));
   SYN_TRY(map_file, open_if_there(folder / "special_tokens_map.json"));
   SYN_TRY(merges_file, open_if_there(folder / "merges.txt"));
-  size_t bytes = kFloorBytes + sentencepiece_arena_bytes(main.bytes()) + rwkv_vocab_arena_bytes(main.bytes()) +
-                 32 * merges_file.bytes().size();
+  size_t bytes = kFloorBytes + 32 * merges_file.bytes().size();
+  if (name == kRwkvVocab) bytes += rwkv_vocab_arena_bytes(main.bytes());
+  if (name == "tokenizer.model") bytes += sentencepiece_arena_bytes(main.bytes());
   for (const MappedFile* file : {&main, &config_file, &added_file, &map_file})
     bytes += 2 * tokenizer_json_arena_bytes(file->bytes());
   SYN_TRY(made, Region::make(bytes));

@@ -132,6 +132,8 @@ Status read_unigram(JsonValue model, TokenizerSpec& spec) {
 
 int32_t find_token(const TokenizerSpec& spec, std::string_view text) {
   if (text.empty()) return -1;
+  for (const AddedToken& token : spec.added)  // where it nearly always is
+    if (token.text == text) return token.id;
   const auto found = std::find(spec.tokens.begin(), spec.tokens.end(), text);
   return found == spec.tokens.end() ? -1 : int32_t(found - spec.tokens.begin());
 }

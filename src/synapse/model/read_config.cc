@@ -23,6 +23,10 @@ constexpr IntField kInts[] = {
     {"rope.dimension_count", &Config::n_rot, 2, 1 << 14, 0},          // 0: the whole head
     {"context_length", &Config::max_seq_len, 1, 1 << 28, kRequired},
     {"attention.sliding_window", &Config::window, 0, 1 << 28, 0},
+    {"expert_count", &Config::n_experts, 0, 1 << 14, 0},
+    {"expert_used_count", &Config::n_experts_used, 0, 1 << 14, 0},
+    {"expert_feed_forward_length", &Config::expert_hidden_dim, 1, 1 << 22, 0},        // 0: feed_forward_length
+    {"expert_shared_feed_forward_length", &Config::shared_hidden_dim, 1, 1 << 22, 0},  // 0: as an expert
 };
 
 struct FloatField {
@@ -35,6 +39,7 @@ constexpr FloatField kFloats[] = {
     {"attention.layer_norm_rms_epsilon", &Config::norm_eps, 0, 1},
     {"attention.layer_norm_epsilon", &Config::norm_eps, 0, 1},
     {"rope.freq_base", &Config::rope_theta, 1, 1e12},
+    {"expert_weights_scale", &Config::expert_weights_scale, 0, 1e6},
 };
 
 struct Reader {
@@ -74,6 +79,13 @@ struct Reader {
     }
   }
 
+  void read_expert_weights_norm(Config& c) const {
+    const MetaValue* value = find("expert_weights_norm");
+    if (!value) return;
+    c.expert_weights_norm = value->as_bool();
+    if (!c.expert_weights_norm) faults.add(full("expert_weights_norm").view(), ": not true or false");
+  }
+
   void read_rope_scaling(Config& c) const {
     const MetaValue* type = find("rope.scaling.type");
     const std::string_view name = type ? type->as_text().value_or("?") : "none";
@@ -94,6 +106,7 @@ Config read_config(const Checkpoint& checkpoint, Faults& faults) {
   for (const IntField& f : kInts) reader.read(f, c);
   for (const FloatField& f : kFloats) reader.read(f, c);
   reader.read_rope_scaling(c);
+  reader.read_expert_weights_norm(c);
   if (!reader.find(kFloats[0].key) && !reader.find(kFloats[1].key)) faults.add(reader.full(kFloats[0].key).view(), ": missing");
   if (!faults.none()) return c;
 
@@ -103,6 +116,10 @@ Config read_config(const Checkpoint& checkpoint, Faults& faults) {
     c.head_dim = c.dim / c.n_heads;
   }
   if (!c.n_rot) c.n_rot = c.head_dim;
+  if (!c.expert_hidden_dim) c.expert_hidden_dim = c.hidden_dim;
+  if (!c.shared_hidden_dim) c.shared_hidden_dim = c.expert_hidden_dim;
+  if (c.n_experts && (c.n_experts_used < 1 || c.n_experts_used > c.n_experts))
+    faults.add(reader.full("expert_used_count").view(), ": ", c.n_experts_used, ", wanted 1 to the expert_count ", c.n_experts);
   if (c.n_heads % c.n_kv_heads) faults.add("head_count ", c.n_heads, " is no multiple of head_count_kv ", c.n_kv_heads);
   if (c.n_rot > c.head_dim || c.n_rot % 2)
     faults.add("rope.dimension_count: ", c.n_rot, ", wanted an even number up to the head's ", c.head_dim);

@@ -170,11 +170,15 @@ Status NewFile::finish() {
   return {};
 }
 
+// From this size on a page of 2 MiB more or less is small, and one fault instead of 512 is not.
+constexpr size_t kHugeFrom = size_t(16) << 20;
+
 Result<Reservation> Reservation::make(size_t bytes) {
   Reservation made;
   if (bytes == 0) return made;
   void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) return refused("reserve", Text<32>(bytes, " bytes"), errno);
+  if (bytes >= kHugeFrom) madvise(base, bytes, MADV_HUGEPAGE);  // a wish
   made.bytes_ = {static_cast<uint8_t*>(base), bytes};
   return made;
 }
