@@ -25,7 +25,7 @@ bool is_number(const std::string& word) {
 const Mix* mix_of(const std::string& word) {
   if (!is_number(word)) return find_mix(word);
   for (const Mix& mix : mixes())
-    if (mix.file_type == uint32_t(std::stoi(word))) return &mix;
+    if (mix.file_type && *mix.file_type == uint32_t(std::stoi(word))) return &mix;
   return nullptr;
 }
 

@@ -4,11 +4,13 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <map>
 
 #include "synapse/import/metadata.h"
 #include "synapse/import/tokenizer_metadata.h"
 #include "synapse/io/gguf_write.h"
+#include "synapse/io/own_formats.h"
 #include "synapse/platform/platform.h"
 #include "synapse/runtime/tokenizer_rules.h"
 
@@ -37,9 +39,17 @@ class Writer {
     const std::span<const NamedTensor> from = source_.checkpoint().tensors;
     SYN_CHECK(from.size() == target_.dtypes.size());
     for (size_t i = 0; i < from.size(); ++i) {
-      NamedTensor& to = tensors_.emplace_back(from[i]);
+      NamedTensor to = from[i];
       to.tensor.dtype = target_.dtypes[i];
+      targets_.push_back(to);
       all_bytes_ += to.tensor.bytes(), n_parameters_ += to.tensor.size();
+      if (!is_own(to.tensor.dtype)) {
+        tensors_.push_back(to);
+        continue;
+      }
+      const OwnParts parts = parts_of(to.tensor);
+      tensors_.push_back({to.name, parts.values});
+      tensors_.push_back({names_.emplace_back(std::string(to.name).append(kScalesSuffix)), parts.scales});
     }
     out_.notes = target_.notes;
     SYN_RETURN_IF_ERROR(plan_metadata());
@@ -47,8 +57,7 @@ class Writer {
     out_.path = options_.path.empty() ? name_.file(target_.label) : options_.path;
     SYN_TRY(file, platform::NewFile::create(out_.path.c_str(), options_.overwrite));
     SYN_TRY(writer, GgufWriter::begin(file.sink(), metadata_.entries(), tensors_));
-    for (size_t i = 0; i < tensors_.size(); ++i)
-      SYN_RETURN_IF_ERROR(write_tensor(writer, from[i], tensors_[i]));
+    for (size_t i = 0; i < from.size(); ++i) SYN_RETURN_IF_ERROR(write_tensor(writer, from[i], targets_[i]));
     SYN_RETURN_IF_ERROR(writer.finish());
     out_.bytes = file.bytes();
     SYN_RETURN_IF_ERROR(file.finish());
@@ -61,6 +70,7 @@ class Writer {
     for (const MetaEntry& e : from.metadata) {
       if (!e.key.starts_with("split.")) metadata_.put(e.key, e.value);
     }
+    metadata_.drop("general.file_type");
     if (target_.file_type) metadata_.put("general.file_type", meta_u32(*target_.file_type));
     metadata_.put("general.quantization_version", meta_u32(2));
     if (!metadata_.find("general.type")) metadata_.text("general.type", "model");
@@ -98,19 +108,30 @@ class Writer {
     SYN_CHECK(from.tensor.contiguous());
     const auto cols = size_t(to.tensor.cols()), rows = size_t(to.tensor.rows());
     const size_t step = std::max<size_t>(1, kPieceElements / cols), row_in = from.tensor.row_bytes();
+    scales_.clear();
     for (size_t row = 0; row < rows; row += step) {
       const size_t n = std::min(step, rows - row);
       const std::span in(static_cast<const uint8_t*>(from.tensor.data) + row * row_in, n * row_in);
       std::span<const uint8_t> piece = in;
       if (to.tensor.dtype != from.tensor.dtype) {
         SYN_RETURN_IF_ERROR(convert(from, to, int64_t(row), int64_t(n), in.data()));
-        piece = bytes_;
+        piece = is_own(to.tensor.dtype) ? split(to, int64_t(n)) : bytes_;
       }
       SYN_RETURN_IF_ERROR(writer.write(piece));
       source_.release(in);
       SYN_RETURN_IF_ERROR(advance(to, piece.size()));
     }
-    return {};
+    return scales_.empty() ? Status() : writer.write(scales_);
+  }
+
+  // The numbers of n_rows rows of blocks in bytes_; their scales go behind those kept.
+  std::span<const uint8_t> split(const NamedTensor& to, int64_t n_rows) {
+    const OwnParts parts = parts_of(to.tensor);
+    const size_t rows = size_t(to.tensor.rows()), n_scales = scales_.size();
+    values_part_.resize(parts.values.bytes() / rows * size_t(n_rows));
+    scales_.resize(n_scales + parts.scales.bytes() / rows * size_t(n_rows));
+    split_rows(to.tensor, bytes_.data(), n_rows, values_part_.data(), scales_.data() + n_scales);
+    return values_part_;
   }
 
   // Rows first .. first + n_rows into bytes_.
@@ -138,10 +159,12 @@ class Writer {
   Converted out_;
   ModelName name_;
   Metadata metadata_;
-  std::vector<NamedTensor> tensors_;
+  std::vector<NamedTensor> targets_;  // one for each of the source
+  std::vector<NamedTensor> tensors_;  // as the file has them: two for a format of our own
+  std::deque<std::string> names_;
   uint64_t all_bytes_ = 0, done_bytes_ = 0, n_parameters_ = 0;
   std::vector<float> values_;
-  std::vector<uint8_t> bytes_;
+  std::vector<uint8_t> bytes_, values_part_, scales_;
 };
 
 DType wanted(const NamedTensor& t, std::optional<DType> dtype) {
@@ -193,7 +216,11 @@ Result<Target> plan_conversion(const Source& source, std::optional<DType> dtype)
   }
   const DType main = dtype.value_or(main_dtype(tensors));
   target.label = label(main);
-  if (const FileType* type = find_file_type(main)) target.file_type = type->number;
+  if (const FileType* type = find_file_type(main)) {
+    target.file_type = type->number;
+  } else if (const MetaValue* as_it_was = source.checkpoint().find("general.file_type")) {
+    target.file_type = uint32_t(as_it_was->as_int().value_or(0));
+  }
   return target;
 }
 

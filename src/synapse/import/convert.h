@@ -25,7 +25,7 @@ struct RowCodec {
 struct Target {
   std::vector<DType> dtypes;            // in the source's order; rows are whole blocks of each
   std::string label;                    // Q4_0: of the file's name
-  std::optional<uint32_t> file_type;    // general.file_type
+  std::optional<uint32_t> file_type;    // general.file_type; without one the file has none
   Metadata more = {};                   // further entries
   std::vector<std::string> notes = {};  // what is not as asked for, and why
 };

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "synapse/base/rng.h"
+#include "synapse/io/own_formats.h"
 #include "synapse/model/families.h"
 #include "synapse/model/read_config.h"
 #include "synapse/nn/norm.h"
@@ -48,7 +49,7 @@ size_t Model::arena_bytes(const Checkpoint& checkpoint) {
   size_t layers = 0;
   for (const MetaEntry& entry : checkpoint.metadata)
     if (entry.key.ends_with(".block_count")) layers = size_t(std::clamp<int64_t>(entry.value.as_int().value_or(0), 0, 4096));
-  return sizeof(Model) + n * sizeof(NamedWeight) + kWiringBytes + layers * (size_t(8) << 10) + (size_t(64) << 10);
+  return sizeof(Model) + n * sizeof(NamedWeight) + joined_bytes(checkpoint) + kWiringBytes + layers * (size_t(8) << 10) + (size_t(64) << 10);
 }
 
 Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena& arena, Faults& faults) {
@@ -65,18 +66,21 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   if (faults.count() > faults_before) return faults.status(Code::corrupt, "model");
   const Config& c = m->config_;
 
-  SYN_TRY(table, arena.zeroed<NamedWeight>(checkpoint.tensors.size(), "weights table"));
-  for (size_t i = 0; i < table.size(); ++i) {
-    const NamedTensor& source = checkpoint.tensors[i];
-    auto prepared = device.prepare(source.name, source.tensor, arena);
+  SYN_TRY(all, arena.zeroed<NamedWeight>(checkpoint.tensors.size(), "weights table"));
+  size_t n_weights = 0;
+  for (const NamedTensor& source : checkpoint.tensors) {
+    if (is_scales(checkpoint, source.name)) continue;
+    const Result<Tensor> joined = join_own(checkpoint, source, arena);
+    const Result<Tensor> prepared = joined.ok() ? device.prepare(source.name, *joined, arena) : joined;
     if (!prepared.ok()) faults.add(prepared.status().message());
-    table[i] = {source.name, prepared.ok() ? *prepared : source.tensor, false};
-    if (source.tensor.rank >= 2) {
-      m->all_float_ = m->all_float_ && is_float(source.tensor.dtype);
-      m->all_f32_ = m->all_f32_ && source.tensor.dtype == DType::f32;
+    const NamedWeight& w = all[n_weights++] = {source.name, prepared.ok() ? *prepared : source.tensor, false};
+    if (w.tensor.rank >= 2) {
+      m->all_float_ = m->all_float_ && is_float(w.tensor.dtype);
+      m->all_f32_ = m->all_f32_ && w.tensor.dtype == DType::f32;
     }
-    m->weight_bytes_ += table[i].tensor.bytes();
+    m->weight_bytes_ += w.tensor.bytes();
   }
+  const std::span<NamedWeight> table = all.first(n_weights);
   std::sort(table.begin(), table.end(), [](const NamedWeight& a, const NamedWeight& b) { return a.name < b.name; });
 
   m->weights_ = table;

@@ -9,7 +9,8 @@ namespace {
 // In the order of kMixes.
 enum MixId : uint32_t {
   kF32, kF16, kBf16, kQ8_0, kQ6_K, kQ5_K_M, kQ5_K_S, kQ5_1, kQ5_0, kQ4_K_M, kQ4_K_S, kQ4_1, kQ4_0, kIq4_Nl, kIq4_Xs, kMxfp4,
-  kMxfp4Moe, kQ3_K_L, kQ3_K_M, kQ3_K_S, kQ2_K, kTq2_0
+  kMxfp4Moe, kQ3_K_L, kQ3_K_M, kQ3_K_S, kQ2_K, kTq2_0,
+  kInt8, kQ2_64, kQ2_32
 };
 constexpr Mix kMixes[] = {
     {"F32", 0, DType::f32, "32 bits a weight"},
@@ -34,8 +35,11 @@ constexpr Mix kMixes[] = {
     {"Q3_K_S", 11, DType::q3_k, "3.4 bits"},
     {"Q2_K", 10, DType::q2_k, "2.6 bits, some tensors Q3_K"},
     {"TQ2_0", 37, DType::tq2_0, "2.1 bits, three values: for models trained so"},
+    {"INT8", {}, DType::int8, "8 bits and a scale a row; ours"},
+    {"Q2_64", {}, DType::q2_64, "2.25 bits; ours"},
+    {"Q2_32", {}, DType::q2_32, "2.5 bits; ours"},
 };
-static_assert(std::size(kMixes) == kTq2_0 + 1);
+static_assert(std::size(kMixes) == kQ2_32 + 1);
 
 // What the rules tell apart. attn_v: also fused q, k and v. head: the embedding too, where it is the head.
 enum class Part : uint8_t { head, embedding, attn_q, attn_k, attn_v, attn_output, ffn_gate, ffn_up, ffn_down, other };
@@ -92,8 +96,8 @@ constexpr uint32_t kAll = ~0u;
 constexpr Rule kRules[] = {
     {Part::head, in(kMxfp4Moe), DType::q8_0},
     {Part::head, kAll, DType::q8_0, [](const Facts& f) { return f.falcon || !f.whole; }},
-    {Part::head, ~in(kQ8_0), DType::q6_k},
-    {Part::embedding, in(kTq2_0), DType::q4_k},
+    {Part::head, ~in(kQ8_0, kInt8), DType::q6_k},
+    {Part::embedding, in(kTq2_0, kQ2_64, kQ2_32), DType::q4_k},
 
     {Part::attn_v, kAll & ~in(kMxfp4Moe), DType::q8_0, is_eight_experts},
     {Part::attn_v, in(kQ2_K), DType::q4_k, shares_keys},

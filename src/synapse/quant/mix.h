@@ -15,7 +15,7 @@ namespace synapse {
 
 struct Mix {
   std::string_view name;
-  uint32_t file_type;  // general.file_type
+  std::optional<uint32_t> file_type;  // general.file_type; none for formats of our own
   DType dtype;         // of a tensor that no rule speaks of
   std::string_view about;
 };

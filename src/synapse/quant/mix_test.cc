@@ -143,7 +143,7 @@ TEST_F(SmallModel, what_could_not_be_had_is_told) {
 
 TEST(mix, names) {
   EXPECT_EQ(find_mix("q4_k")->name, "Q4_K_M");
-  EXPECT_EQ(find_mix("iq4_xs")->file_type, 30u);
+  EXPECT_EQ(find_mix("iq4_xs")->file_type.value_or(0), 30u);
   EXPECT_EQ(find_mix("Q4_K_L"), nullptr);
   EXPECT_EQ(find_mix(""), nullptr);
 }

@@ -63,6 +63,7 @@ Result<Target> plan_quantization(const Source& source, const QuantizeOptions& op
       return status;
     }
   }
+  if (is_own(mix.mix->dtype)) target.notes.push_back(std::string(mix.mix->name) + ": readable by synapse only");
   for (const auto& [what, names] : fallen) put_notes(target, what, names);
   put_notes(target, "the imatrix does not have it", unseen);
   const DType base = mix.mix->dtype;
