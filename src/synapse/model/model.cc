@@ -86,6 +86,7 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   const std::span<NamedWeight> table = all.first(n_weights);
   std::sort(table.begin(), table.end(), [](const NamedWeight& a, const NamedWeight& b) { return a.name < b.name; });
 
+  m->weights_ = table;
   const Weights weights(table, faults);
   const JsonValue embedding = wiring.root["embedding"], output = wiring.root["output"], layer = wiring.root["layer"];
   const auto parts_of = [&](JsonValue part, Weights w, int32_t i) {
