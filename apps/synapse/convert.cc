@@ -62,7 +62,7 @@ class Progress {
 };
 
 Status convert(const Options& o) {
-  SYN_TRY(source, open_source(o.flags.model));
+  SYN_TRY(source, open_source(o.flags.model, o.flags.family_dirs));
   ConvertOptions options;
   if (!o.type.empty()) options.dtype = *dtype_from_label(o.type);
   options.path = o.out, options.overwrite = o.force, options.quantize = quantize;
@@ -102,6 +102,7 @@ void add_convert(CLI::App& app, Action& action) {
       ->check(CLI::Validator(check_type, "TYPE", "type"));
   verb->add_flag("--force", o.force, "overwrite the file");
   verb->add_flag("--json", o.json, "what was written, as one JSON object");
+  add_family_flag(*verb, o.flags);
   add_isa_flag(*verb, o.flags);
 }
 
