@@ -26,7 +26,7 @@ std::string check_type(const std::string& type) {
 }
 
 Status convert(const ConvertFlags& o) {
-  SYN_TRY(source, open_source(o.flags.model));
+  SYN_TRY(source, open_source(o.flags.model, o.flags.family_dirs));
   SYN_TRY(processor, Processor::open(o.flags));
   SYN_TRY(target, plan_conversion(*source, o.type.empty() ? std::nullopt : dtype_from_label(o.type)));
   return write_model(*source, target, o.out, o.force, o.json, make_row_codec(processor->threads(), nullptr));
@@ -52,6 +52,7 @@ void add_convert(CLI::App& app, Action& action) {
       ->check(CLI::Validator(check_type, "TYPE", "type"));
   verb->add_flag("--force", o.force, "overwrite the file");
   verb->add_flag("--json", o.json, "what was written, as one JSON object");
+  add_family_flag(*verb, o.flags);
   add_isa_flag(*verb, o.flags);
 }
 

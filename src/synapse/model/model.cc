@@ -12,8 +12,6 @@
 namespace synapse {
 namespace {
 
-constexpr size_t kWiringBytes = 1 << 16;  // arena for the tape of a model.json
-
 // The family whose model.json lists this architecture.
 struct Wiring {
   const Family* family = nullptr;
@@ -38,8 +36,8 @@ Result<Wiring> find_wiring(std::string_view architecture, const FamilyList& list
     arena.rewind(mark);
     known.append(' '), known.append(family.name);
   }
-  return fail(Code::unsupported, "general.architecture: \"", architecture, "\" is not a family we know:", known.view(),
-              " (docs/add-a-model.md)");
+  return fail(Code::unsupported, "general.architecture: \"", architecture.substr(0, 64),
+              "\" is not a family we know (docs/add-a-model.md says how to add one):", known.view());
 }
 
 uint64_t hash_number(uint64_t h, int64_t n) { return hash64(&n, sizeof n, h); }
@@ -92,6 +90,7 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   const auto parts_of = [&](JsonValue part, Weights w, int32_t i) {
     return BlockParts{part, c, weights, w, i, m->state_, m->n_carry_, device, arena, faults};
   };
+  if (layer.size() == 0) faults.add("model.json: no \"layer\" with blocks");
   m->read_embedding(parts_of(embedding, weights, c.n_layers));
 
   SYN_TRY(blocks, arena.zeroed<const Block*>(layer.size() * size_t(c.n_layers), "blocks"));
