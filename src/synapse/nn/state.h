@@ -12,11 +12,13 @@ namespace synapse {
 struct StateLayout {
   int32_t n_kv_slots = 0;
   int32_t head_dim = 0;  // the largest of any slot: all pages have one size
+  bool whole_blocks = true;  // every slot's rows are whole blocks of 32: they can be quantised
 
   int32_t add_kv(int32_t n_kv_heads, int32_t dim) {  // returns the first of its slots
     const int32_t first = n_kv_slots;
     n_kv_slots += n_kv_heads;
     if (dim > head_dim) head_dim = dim;
+    if (dim % 32) whole_blocks = false;
     return first;
   }
 };

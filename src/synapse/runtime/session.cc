@@ -32,7 +32,7 @@ size_t activation_bytes(const Model& model, Device& device, const SessionOptions
   const int32_t context = context_of(model, options);
   const int32_t n = std::min(options.chunk, context);
   const Stream stream{nullptr, 0, n, context - n};
-  const Batch batch{{&stream, 1}, n};
+  const Batch batch{{&stream, 1}, n, options.quantised_cache()};
   const Tensor ids = cx.make(DType::i32, {n});
   Tensor x = model.forward(cx, ids, batch, nullptr);
   const int32_t rows = std::min(n, options.logit_rows);
@@ -94,7 +94,7 @@ Status Session::Impl::read(const LogitSink* every) {
     work.rewind(0);
     Context cx{device, work, nullptr, !model.all_float()};
     const Stream stream{&state->kv(), 0, n, n_cached};
-    const Batch batch{{&stream, 1}, n};
+    const Batch batch{{&stream, 1}, n, options.quantised_cache()};
     const Tensor tokens = cx.make(DType::i32, {n});
     device.write(tokens, ids.data() + n_cached);
     const Tensor x = model.forward(cx, tokens, batch, cancel);
@@ -112,8 +112,8 @@ Status Session::Impl::read(const LogitSink* every) {
         const Tensor one = make_tensor(static_cast<float*>(y.data) + size_t(i) * size_t(V), DType::f32, {V});
         device.read(logits.data(), one);
         for (float logit : logits)
-          if (logit != logit)
-            return fail(Code::corrupt, "logits of position ", n_cached + row, ": not a number (damaged weights or cache)");
+          if (!(logit - logit == 0))
+            return fail(Code::corrupt, "logits of position ", n_cached + row, ": one is ", double(logit), " (damaged weights or cache)");
         if (every) SYN_RETURN_IF_ERROR(every->take(every->context, n_cached + row, logits));
       }
       work.rewind(mark);

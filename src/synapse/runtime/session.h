@@ -12,9 +12,11 @@ namespace synapse {
 struct SessionOptions {
   int32_t max_seq_len = 0;          // the context; 0: the model's
   int32_t chunk = 512;              // rows of prefill at once
-  DType k_dtype = DType::f16;       // of the cache: f32 or f16
+  DType k_dtype = DType::f16;       // of the cache: f32, f16, q8_0 or q4_0
   DType v_dtype = DType::f16;
   int32_t logit_rows = 1;           // positions whose logits are made at once, when every one is asked for
+
+  bool quantised_cache() const { return is_quantised(k_dtype) || is_quantised(v_dtype); }
 };
 
 // f32 for a model whose matrices are all f32, and for one so small that its whole context takes at most 16 MiB that
