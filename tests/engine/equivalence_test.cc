@@ -225,7 +225,7 @@ INSTANTIATE_TEST_SUITE_P(families, Equivalence,
                                          Case{"qwen3", DType::f16}, Case{"qwen3", DType::bf16}, Case{"qwen3", DType::q8_0},
                                          Case{"qwen3", DType::q4_0}, Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0}));
 
-INSTANTIATE_TEST_SUITE_P(blocks_of_256, Equivalence, testing::Values(Case{"qwen3", DType::q4_k}, Case{"qwen3", DType::q6_k}));
+INSTANTIATE_TEST_SUITE_P(other_formats, Equivalence, testing::Values(Case{"qwen3", DType::q4_k}, Case{"qwen3", DType::q6_k}, Case{"qwen3", DType::int8}));
 
 INSTANTIATE_TEST_SUITE_P(quantised_caches, Equivalence,
                          testing::Values(Case{"qwen3", DType::q8_0, DType::q8_0, DType::q8_0}, Case{"llama", DType::q4_0, DType::q4_0, DType::q4_0},
