@@ -95,7 +95,7 @@ struct AllLogits {
 std::vector<std::vector<float>> all_logits(Engine& e, const std::vector<int32_t>& ids, int32_t chunk = 512) {
   AllLogits all;
   const LogitSink sink = all.sink();
-  const Status fed = e.session(chunk).feed(ids, &sink);
+  const Status fed = e.session(chunk, int32_t(ids.size())).feed(ids, &sink);
   EXPECT_TRUE(fed.ok()) << fed.message();
   return all.rows;
 }
@@ -140,8 +140,9 @@ void write_folder(const fs::path& golden_file, const Json& golden, const fs::pat
     const std::string_view name = t.at(0).as_string();
     const auto dims = ints(t.at(1));
     const double base = *t.at(2).as_number(), scale = *t.at(3).as_number();
-    Tensor tensor = dims.size() == 1 ? make_tensor(nullptr, DType::f32, {dims[0]})
-                                     : make_tensor(nullptr, DType::f32, {dims[0], dims[1]});
+    Tensor tensor = dims.size() == 1   ? make_tensor(nullptr, DType::f32, {dims[0]})
+                    : dims.size() == 2 ? make_tensor(nullptr, DType::f32, {dims[0], dims[1]})
+                                       : make_tensor(nullptr, DType::f32, {dims[0], dims[1], dims[2]});
     auto& values = data.emplace_back(tensor.size());
     for (size_t i = 0; i < values.size(); ++i) values[i] = golden::formula(name, i, base, scale);
     tensor.data = values.data();
@@ -188,7 +189,8 @@ TEST_P(FormulaGolden, logits_are_within_1e_4_of_their_spread) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(families, FormulaGolden, testing::Values("llama3", "qwen3"));
+INSTANTIATE_TEST_SUITE_P(families, FormulaGolden, testing::Values("gemma", "gemma2", "gemma3", "gpt-neox", "granite", "llama3", "mistral-window", "phi3", "phi3-longrope",
+                                         "qwen3"));
 
 const Json& story() {
   static const Json json(kSource / "tests" / "golden" / "synapse-story-4m.json");

@@ -171,11 +171,12 @@ TEST(Attention, is_softmax_over_the_visible_keys) { check_attention(true, 70); }
 TEST(Attention, sees_the_whole_text_where_it_is_not_causal) { check_attention(false, 0); }
 
 // Decoding row by row, and any split of a prompt, against the whole prompt at once.
-TEST_F(CpuDeviceTest, attention_does_not_depend_on_how_the_rows_arrive) {
+TEST_F(CpuDeviceTest, attention_and_scans_do_not_depend_on_how_the_rows_arrive) {
   Pool two(2);
   CpuDevice device(kernels(), *two);
   for (const OpCase& c : op_cases::all()) {
-    if (c.op != Op::attention || c.n_streams != 1 || !c.attrs.causal) continue;
+    const bool is_scan = c.op >= Op::conv1d && c.op <= Op::gated_delta && !c.stateless;
+    if ((c.op != Op::attention && !is_scan) || !c.attrs.causal || c.n_streams != 1) continue;
     const uint64_t wanted = op_cases::run(c, device, arena_);
     for (int32_t rows_at_once : {1, 3, 64}) {
       if (c.received) continue;

@@ -130,7 +130,7 @@ void attend_queries(const Heads& heads, int32_t first, int32_t n, const Softmax&
     }
     if (first_row >= last_row) continue;
     const PageView view = view_page(heads, page, first_row, last_row, wide);
-    run.kernels.attend(queries, n, &view, run.call.attrs.factor, D);
+    run.kernels.attend(queries, n, &view, run.call.attrs.factor, run.call.attrs.softcap, D);
   }
   for (int32_t i = 0; i < n; ++i) {
     if (rotated[i]) rotate(queries[i].o, queries[i].o);
@@ -161,7 +161,7 @@ void sum_received(const Heads& heads, const Softmax& softmax, float* received, i
         view = view_page(heads, heads.page(page), 0, n_keys, wide);
       }
       if (rotated) run.kernels.hadamard(wide.q, query.q, rotated_block(heads.D), D), query.q = wide.q;
-      const float m = run.kernels.page_probabilities(p, &query, &view, run.call.attrs.factor, D);
+      const float m = run.kernels.page_probabilities(p, &query, &view, run.call.attrs.factor, run.call.attrs.softcap, D);
       const size_t head = at / size_t(heads.D);
       run.kernels.add_received(sums, p, m, softmax.m[head], softmax.l[head]);
     }
