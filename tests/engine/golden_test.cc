@@ -13,6 +13,7 @@
 #include "synapse/base/json.h"
 #include "synapse/import/safetensors.h"
 #include "synapse/import/source.h"
+#include "synapse/io/gguf.h"
 #include "tiny_model.h"
 
 namespace synapse::test {
@@ -248,6 +249,35 @@ TEST(stories260k, greedy_ids_are_the_documented_ones) {
 
 // Against a second forward in float64 over the same weights. A float model is off by its float32 rounding; on the
 // integer path that can also push an activation over the edge between two 8-bit steps, now and then.
+TEST(k_quants, a_file_of_them_has_the_reference_values) {
+  const fs::path folder = outside_data() / "tiny-hf";
+  if (!fs::exists(folder)) GTEST_SKIP() << folder << " is not here";
+  const Json reference(folder / "tiny_kquant_ref.json");
+  std::ifstream in(folder / "tiny_kquant.gguf", std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  std::vector<uint64_t> words(text.size() / 8 + 1);
+  std::memcpy(words.data(), text.data(), text.size());
+  const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(words.data()), text.size());
+  std::vector<uint8_t> memory(gguf_arena_bytes({&bytes, 1}));
+  Arena arena(memory.data(), memory.size());
+  const auto file = read_gguf({&bytes, 1}, arena);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  int32_t n_compared = 0;
+  for (const char* name : {"Q2_K", "Q4_K", "Q5_K", "Q6_K"}) {
+    const Tensor* t = file->tensor(std::string("kq.") + name + ".weight");
+    ASSERT_TRUE(t) << name;
+    const std::vector<double> wanted = numbers(reference["dequant"][name]);
+    std::vector<float> y(t->size());
+    ASSERT_EQ(wanted.size(), y.size()) << name;
+    for (const Kernels& k : kernel_variants()) {
+      k.formats[size_t(t->dtype)].dequantize(y.data(), t->data, y.size());
+      for (size_t i = 0; i < y.size(); ++i) ASSERT_EQ(double(y[i]), wanted[i]) << name << " " << k.isa << " " << i;
+      n_compared += int32_t(y.size());
+    }
+  }
+  EXPECT_EQ(n_compared, 4 * 1024 * int32_t(kernel_variants().size()));
+}
+
 TEST(tiny_models, agree_with_a_float64_forward) {
   const fs::path folder = outside_data() / "tiny-hf";
   if (!fs::exists(folder)) GTEST_SKIP() << folder << " is not here";
