@@ -222,7 +222,10 @@ INSTANTIATE_TEST_SUITE_P(families, Equivalence,
                                          Case{"gptneox", DType::q8_0},     // parallel residuals, biases, layer norms
                                          Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0},
                                          Case{"llama", DType::q8_0, 0, Memory::keys_and_rows},
-                                         Case{"llama", DType::q8_0, 0, Memory::rows}));
+                                         Case{"llama", DType::q8_0, 0, Memory::rows},
+                                         Case{"mamba", DType::q8_0}, Case{"mamba2", DType::q4_0}, Case{"rwkv7", DType::q8_0},
+                                         Case{"jamba", DType::q4_0}, Case{"granitehybrid", DType::q8_0},
+                                         Case{"falcon-h1", DType::q8_0}, Case{"qwen3next", DType::q8_0}));
 
 INSTANTIATE_TEST_SUITE_P(other_formats, Equivalence, testing::Values(Case{"qwen3", DType::q4_k}, Case{"qwen3", DType::q6_k}, Case{"qwen3", DType::int8}));
 
