@@ -9,7 +9,7 @@
 namespace synapse::cli {
 namespace {
 
-struct Options {
+struct ChatFlags {
   Flags flags;
   SamplingFlags sampling;
   std::optional<std::string> prompt;
@@ -62,7 +62,7 @@ Result<Json> read_json(const std::string& text, const std::string& what, bool is
   return value;
 }
 
-Result<ChatTemplate> read_template(const Options& o, const Source& source) {
+Result<ChatTemplate> read_template(const ChatFlags& o, const Source& source) {
   if (!o.template_file.empty()) {
     SYN_TRY(text, read_text(o.template_file));
     return ChatTemplate::parse(text);
@@ -72,7 +72,7 @@ Result<ChatTemplate> read_template(const Options& o, const Source& source) {
   return ChatTemplate::parse(*text);
 }
 
-Status prepare(Conversation& talk, const Options& o) {
+Status prepare(Conversation& talk, const ChatFlags& o) {
   talk.forgets = o.when_full == "forget";
   if (!o.tools_file.empty()) {
     SYN_TRY(text, read_text(o.tools_file));
@@ -110,7 +110,7 @@ Status print_json(const Turn& t) {
 }
 
 // One reply, shown. On an error what was asked is taken back.
-Status answer(Chat& chat, const Options& o) {
+Status answer(Chat& chat, const ChatFlags& o) {
   const std::vector<std::string_view> stop(o.stop.begin(), o.stop.end());
   SamplerOptions sampler = chat.settings.options;
   sampler.seed += chat.n_retries;
@@ -130,7 +130,7 @@ Status answer(Chat& chat, const Options& o) {
   return {};
 }
 
-Status talk(Chat& chat, const Options& o) {
+Status talk(Chat& chat, const ChatFlags& o) {
   const bool at_terminal = isatty(STDIN_FILENO);
   if (o.prompt) {
     chat.talk.messages.push_back({{"role", "user"}, {"content", *o.prompt}});
@@ -165,7 +165,7 @@ Status talk(Chat& chat, const Options& o) {
   return {};
 }
 
-Status chat(const Options& o) {
+Status chat(const ChatFlags& o) {
   const bool* interrupted = watch_interrupts();
   std::unique_ptr<Engine> engine;
   {
@@ -188,9 +188,9 @@ Status chat(const Options& o) {
 }  // namespace
 
 void add_chat(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
-  CLI::App* verb = add_verb<Options>(
+  auto options = std::make_shared<ChatFlags>();
+  ChatFlags& o = *options;
+  CLI::App* verb = add_verb<ChatFlags>(
       app, action, "chat", "Talk with a model through its chat template. Replies go to stdout as they come.",
       "  synapse chat -m model.gguf\n"
       "  synapse chat model.gguf \"Why is the sky blue?\" --system \"Answer in one sentence.\"\n"

@@ -10,18 +10,11 @@
 namespace synapse::cli {
 namespace {
 
-struct Options {
+struct ConvertFlags {
   Flags flags;
   std::string out, type;
   bool force = false, json = false;
 };
-
-// The same bytes from every variant.
-bool quantize(DType dtype, void* out, const float* in, size_t n) {
-  const auto to = kernels().formats[size_t(dtype)].quantize;
-  if (to) to(out, in, n);
-  return to != nullptr;
-}
 
 std::string check_type(const std::string& type) {
   std::string known;
@@ -61,7 +54,7 @@ class Progress {
   int percent_ = -1;
 };
 
-Status convert(const Options& o) {
+Status convert(const ConvertFlags& o) {
   SYN_TRY(source, open_source(o.flags.model, o.flags.family_dirs));
   ConvertOptions options;
   if (!o.type.empty()) options.dtype = *dtype_from_label(o.type);
@@ -85,9 +78,9 @@ Status convert(const Options& o) {
 }  // namespace
 
 void add_convert(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
-  CLI::App* verb = add_verb<Options>(app, action, "convert",
+  auto options = std::make_shared<ConvertFlags>();
+  ConvertFlags& o = *options;
+  CLI::App* verb = add_verb<ConvertFlags>(app, action, "convert",
                                      "Write any model that -m takes as one GGUF file; prints its name.",
                                      "  synapse convert Qwen3-0.6B\n"
                                      "  synapse convert folder model-Q8_0.gguf --type Q8_0\n"

@@ -13,7 +13,7 @@
 namespace synapse::cli {
 namespace {
 
-struct Options {
+struct DoctorFlags {
   Flags flags;
   bool json = false;
 };
@@ -119,7 +119,7 @@ std::string human(const Json& j) {
   return text;
 }
 
-Status doctor(const Options& o) {
+Status doctor(const DoctorFlags& o) {
   SYN_TRY(processor, Processor::open(o.flags));
   const Json found = examine(o.flags, *processor);
   return o.json ? put_json(found) : put(human(found));
@@ -128,9 +128,9 @@ Status doctor(const Options& o) {
 }  // namespace
 
 void add_doctor(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
-  CLI::App* verb = add_verb<Options>(app, action, "doctor", "Show what this machine offers, what was chosen and what is missing.",
+  auto options = std::make_shared<DoctorFlags>();
+  DoctorFlags& o = *options;
+  CLI::App* verb = add_verb<DoctorFlags>(app, action, "doctor", "Show what this machine offers, what was chosen and what is missing.",
                                      "  synapse doctor\n"
                                      "  SYNAPSE_ISA=scalar synapse doctor --json",
                                      options, doctor);

@@ -4,6 +4,7 @@
 
 #include "expand.h"
 #include "output.h"
+#include "synapse/cpu/kernels/kernels.h"
 
 namespace synapse::cli {
 namespace {
@@ -183,6 +184,12 @@ Status require_model(Engine& engine, bool expand) {
   const Status status = engine.build_model(expand);
   if (!status.ok()) std::fputs(engine.faults().c_str(), stderr);
   return status;
+}
+
+bool quantize(DType dtype, void* out, const float* in, size_t n) {
+  const auto convert = kernels().formats[size_t(dtype)].quantize;
+  if (convert) convert(out, in, n);
+  return convert != nullptr;
 }
 
 std::string plan_text(const MemoryPlan& plan) {

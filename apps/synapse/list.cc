@@ -7,11 +7,11 @@
 namespace synapse::cli {
 namespace {
 
-struct Options {
+struct ListFlags {
   bool json = false;
 };
 
-Status list(const Options& o) {
+Status list(const ListFlags& o) {
   const std::vector<NamedModel> models = list_models();
   if (o.json) {
     Json all = Json::array();
@@ -34,8 +34,8 @@ Status list(const Options& o) {
 }  // namespace
 
 void add_list(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  CLI::App* verb = add_verb<Options>(
+  auto options = std::make_shared<ListFlags>();
+  CLI::App* verb = add_verb<ListFlags>(
       app, action, "list",
       "List the models that -m finds by name: bundled, in Hugging Face's cache, in ollama's store.",
       "  synapse list\n"

@@ -7,7 +7,7 @@
 namespace synapse::cli {
 namespace {
 
-struct Options {
+struct LogitsFlags {
   Flags flags;
   std::string ids, out;
   bool all = false, expand = false, nll = false;
@@ -36,9 +36,9 @@ Status check_ids(std::span<const int32_t> ids, int32_t vocab_size, bool nll) {
   return {};
 }
 
-Status logits(const Options& o) {
+Status logits(const LogitsFlags& o) {
   if (o.out.empty() && !o.nll) throw CLI::ValidationError("output", "wanted: -o FILE, --nll, or both");
-  const bool* interrupted = watch_interrupts();
+  const bool* stop = watch_interrupts();
   SYN_TRY(ids, read_ids(o.ids));
   Flags flags = o.flags;
   if (flags.ctx_size == 0 && ids.size() <= INT32_MAX) flags.ctx_size = int32_t(ids.size());
@@ -47,7 +47,7 @@ Status logits(const Options& o) {
   const Config& config = engine->model().config();
   SYN_RETURN_IF_ERROR(check_ids(ids, config.vocab_size, o.nll));
   SYN_TRY(session, engine->start(int32_t(ids.size())));
-  session->cancel_on(interrupted);
+  session->cancel_on(stop);
 
   Rows rows{.ids = ids};
   std::optional<NpyWriter> file;
@@ -71,9 +71,9 @@ Status logits(const Options& o) {
 }  // namespace
 
 void add_logits(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
-  CLI::App* verb = add_verb<Options>(
+  auto options = std::make_shared<LogitsFlags>();
+  LogitsFlags& o = *options;
+  CLI::App* verb = add_verb<LogitsFlags>(
       app, action, "logits", "Compute the logits of token ids; no tokenizer is needed. Written as NumPy float32.",
       "  synapse logits -m synapse-story-4m --ids \"4092 614 564\" -o last.npy\n"
       "  synapse logits -m model.gguf --ids - --all -o all.npy < ids.txt\n"

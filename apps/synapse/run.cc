@@ -14,7 +14,7 @@
 namespace synapse::cli {
 namespace {
 
-struct Options {
+struct RunFlags {
   Flags flags;
   std::optional<std::string> prompt;
   std::string file;
@@ -43,7 +43,7 @@ struct Outcome {
 };
 
 // The prompt, byte for byte; of a file or stdin one last line break is dropped, which editors and echo put there.
-Result<std::string> read_prompt(const Options& o) {
+Result<std::string> read_prompt(const RunFlags& o) {
   if (o.prompt) return o.escape ? unescape(*o.prompt) : *o.prompt;
   if (o.file.empty() && stdin_is_terminal()) {
     throw CLI::ValidationError("prompt", "wanted: -p TEXT, -f FILE, or text on stdin");
@@ -86,7 +86,7 @@ void print_settings(const Settings& settings, Finish finish) {
   note(line + " seed " + std::to_string(settings.options.seed) + "; finish: " + std::string(finish_name(finish)));
 }
 
-Status print_json(const Outcome& outcome, const Options& o, const Settings& settings) {
+Status print_json(const Outcome& outcome, const RunFlags& o, const Settings& settings) {
   const Timing& t = outcome.timing;
   Json json = {{"text", outcome.text},
                {"ids", outcome.ids},
@@ -116,7 +116,7 @@ Status read(Session& session, std::span<const int32_t> ids, size_t batch) {
 }
 
 // Generates until an end; text goes to stdout as it comes, or is gathered for --json.
-Status generate(Session& session, const Vocabulary& vocabulary, const Options& o, const SamplerOptions& sampler,
+Status generate(Session& session, const Vocabulary& vocabulary, const RunFlags& o, const SamplerOptions& sampler,
                 Outcome& outcome) {
   const std::vector<std::string_view> stop(o.stop.begin(), o.stop.end());
   const GenerateOptions options{sampler, o.predict, vocabulary.end_ids, stop, o.special};
@@ -143,7 +143,7 @@ bool has_verb(const CLI::App& app, std::string_view name) {
 }
 
 // The engine, ready to run.
-Result<std::unique_ptr<Engine>> load(const Options& o) {
+Result<std::unique_ptr<Engine>> load(const RunFlags& o) {
   Progress progress("loading");
   SYN_TRY(engine, Engine::open(o.flags));
   SYN_RETURN_IF_ERROR(engine->read_vocabulary());
@@ -151,7 +151,7 @@ Result<std::unique_ptr<Engine>> load(const Options& o) {
   return std::move(engine);
 }
 
-Status run(const Options& o) {
+Status run(const RunFlags& o) {
   const bool* interrupted = watch_interrupts();
   SYN_TRY(prompt, read_prompt(o));
   Outcome outcome;
@@ -198,9 +198,9 @@ Status run(const Options& o) {
 }  // namespace
 
 void add_run(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
-  CLI::App* verb = add_verb<Options>(
+  auto options = std::make_shared<RunFlags>();
+  RunFlags& o = *options;
+  CLI::App* verb = add_verb<RunFlags>(
       app, action, "run", "Continue a text. Only the continuation goes to stdout, as it comes.",
       "  synapse run -m synapse-story-4m -p \"Once upon a time\" -n 100\n"
       "  synapse run -m model.gguf -f prompt.txt --temp 0 --json\n"

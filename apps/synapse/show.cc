@@ -10,7 +10,7 @@ namespace {
 
 constexpr int32_t kShownContext = 4096;
 
-struct Options {
+struct ShowFlags {
   Flags flags;
   bool tensors = false, metadata = false, json = false;
 };
@@ -84,7 +84,7 @@ std::string human(const Json& all, const std::optional<MemoryPlan>& plan) {
   return text;
 }
 
-Status show(const Options& o) {
+Status show(const ShowFlags& o) {
   SYN_TRY(engine, Engine::open(o.flags));
   Json all = describe_source(engine->source());
   const Status no_vocabulary = engine->read_vocabulary();
@@ -114,9 +114,9 @@ Status show(const Options& o) {
 }  // namespace
 
 void add_show(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
-  CLI::App* verb = add_verb<Options>(
+  auto options = std::make_shared<ShowFlags>();
+  ShowFlags& o = *options;
+  CLI::App* verb = add_verb<ShowFlags>(
       app, action, "show", "Show what a model file holds, and the memory that running it takes.",
       "  synapse show -m synapse-story-4m\n"
       "  synapse show -m model.gguf -c 4096 --tensors --metadata\n"

@@ -1,6 +1,7 @@
 // synapse synth: a model of a published shape with random weights, to measure with where no weights are at hand.
 #include "synapse/import/synth.h"
 
+#include "engine.h"
 #include "flags.h"
 #include "synapse/cpu/kernels/kernels.h"
 #include "verbs.h"
@@ -8,20 +9,13 @@
 namespace synapse::cli {
 namespace {
 
-struct Options {
+struct SynthFlags {
   Flags flags;
   std::string name, out;
   std::string type = "Q8_0";
   uint64_t seed = 0;
   bool force = false;
 };
-
-// The same bytes from every variant.
-bool quantize(DType dtype, void* out, const float* in, size_t n) {
-  const auto convert = kernels().formats[size_t(dtype)].quantize;
-  if (convert) convert(out, in, n);
-  return convert != nullptr;
-}
 
 std::string check_shape(const std::string& name) {
   std::string known;
@@ -42,7 +36,7 @@ std::string check_type(const std::string& type) {
   return "type: \"" + type + "\", there are:" + known;
 }
 
-Status synth(const Options& o) {
+Status synth(const SynthFlags& o) {
   const auto shapes = synth_shapes();
   const auto shape = std::find_if(shapes.begin(), shapes.end(), [&](const SynthShape& s) { return s.name == o.name; });
   return write_synth(*shape, *dtype_from_label(o.type), o.seed, quantize, o.out, o.force);
@@ -51,9 +45,9 @@ Status synth(const Options& o) {
 }  // namespace
 
 void add_synth(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
-  CLI::App* verb = add_verb<Options>(
+  auto options = std::make_shared<SynthFlags>();
+  SynthFlags& o = *options;
+  CLI::App* verb = add_verb<SynthFlags>(
       app, action, "synth", "Make a GGUF of a published shape, with random weights and a made-up tokenizer.",
       "  synapse synth qwen3-0.6b --type Q4_0 -o qwen3.gguf\n"
       "  synapse synth tiny-llama -o tiny.gguf --seed 7 --force",

@@ -22,6 +22,7 @@ constexpr Case kCases[] = {
     {"llama_q8_0", "llama", DType::q8_0, DType::f16, 0},
     {"qwen2_q4_0", "qwen2", DType::q4_0, DType::f32, 0},
     {"qwen3_q8_0_window", "qwen3", DType::q8_0, DType::f16, 40},
+    {"qwen2moe_q8_0", "qwen2moe", DType::q8_0, DType::f32, 0},
 };
 
 constexpr size_t kModelBytes = size_t(1) << 20, kPageBytes = size_t(1) << 20, kWorkBytes = size_t(3) << 20;

@@ -208,7 +208,8 @@ INSTANTIATE_TEST_SUITE_P(families, Equivalence,
                                          Case{"qwen3", DType::q4_0},
                                          Case{"gemma2", DType::q8_0, 40},  // window and full layers, soft-caps, post-norms
                                          Case{"phi3", DType::q4_0, 40},    // fused matrices, two sets of frequencies
-                                         Case{"gptneox", DType::q8_0}));   // parallel residuals, biases, layer norms
+                                         Case{"gptneox", DType::q8_0},     // parallel residuals, biases, layer norms
+                                         Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0}));
 
 TEST(session, a_feed_that_fails_leaves_the_stream_as_it_was) {
   TinyCheckpoint tiny("qwen3", DType::q8_0);

@@ -15,6 +15,7 @@ constexpr Traits kTraits[] = {
     {"llama", false, false, false, false, false}, {"qwen2", false, true, false, false, false},
     {"qwen3", true, false, false, false, false},  {"gemma2", false, false, true, false, false},
     {"phi3", false, false, false, true, false},   {"gptneox", false, true, false, true, true},
+    {"qwen3moe", true, false, false, false, false}, {"qwen2moe", false, true, false, false, false},
 };
 
 const Traits& traits_of(std::string_view architecture) {
@@ -70,6 +71,9 @@ struct Maker {
   void matrix(std::string_view tensor, int32_t rows, int32_t cols) {
     add(tensor, dtype, {rows, cols}, 0, 1.5f / sqrt_f32(float(cols)));
   }
+  void experts(std::string_view tensor, int32_t n, int32_t rows, int32_t cols) {
+    add(tensor, dtype, {n, rows, cols}, 0, 1.5f / sqrt_f32(float(cols)));
+  }
 };
 
 }  // namespace
@@ -101,6 +105,13 @@ FormulaModel make_formula_model(std::string_view architecture, DType dtype, cons
     m.vector("rope_factors_long.weight", s.head_dim / 2, 4, 2), m.vector("rope_factors_short.weight", s.head_dim / 2, 1.5f, 0.4f);
   }
 
+  const bool is_moe = architecture.ends_with("moe");
+  if (is_moe) {
+    m.number("expert_count", s.n_experts), m.number("expert_used_count", s.n_experts_used);
+    m.number("expert_feed_forward_length", s.expert_hidden_dim);
+    m.number("expert_shared_feed_forward_length", s.hidden_dim);
+  }
+
   m.add("token_embd.weight", dtype, {s.vocab_size, s.dim}, 0, 0.5f);
   const int32_t q = s.n_heads * s.head_dim, kv = s.n_kv_heads * s.head_dim;
   const auto norm = [&](std::string_view stem, int32_t n) {
@@ -129,10 +140,20 @@ FormulaModel make_formula_model(std::string_view architecture, DType dtype, cons
       linear(blk("ffn_up"), s.hidden_dim, s.dim, all_biased);
     } else if (has.fused) {
       linear(blk("ffn_up"), 2 * s.hidden_dim, s.dim, false);
+    } else if (is_moe) {
+      m.add(blk("ffn_gate_inp.weight"), DType::f32, {s.n_experts, s.dim}, 0, 0.3f);  // floats, as files have it
+      m.experts(blk("ffn_gate_exps.weight"), s.n_experts, s.expert_hidden_dim, s.dim);
+      m.experts(blk("ffn_up_exps.weight"), s.n_experts, s.expert_hidden_dim, s.dim);
+      m.experts(blk("ffn_down_exps.weight"), s.n_experts, s.dim, s.expert_hidden_dim);
     } else {
       linear(blk("ffn_gate"), s.hidden_dim, s.dim, false), linear(blk("ffn_up"), s.hidden_dim, s.dim, false);
     }
-    linear(blk("ffn_down"), s.dim, s.hidden_dim, all_biased);
+    if (!is_moe) linear(blk("ffn_down"), s.dim, s.hidden_dim, all_biased);
+    if (architecture == "qwen2moe") {
+      linear(blk("ffn_gate_shexp"), s.hidden_dim, s.dim, false), linear(blk("ffn_up_shexp"), s.hidden_dim, s.dim, false);
+      linear(blk("ffn_down_shexp"), s.dim, s.hidden_dim, false);
+      m.vector(blk("ffn_gate_inp_shexp.weight"), s.dim, 0, 0.3f);
+    }
   }
   return {{m.metadata, m.n_metadata}, {m.tensors, m.n_tensors}};
 }

@@ -9,6 +9,7 @@ namespace synapse::test {
 struct Shape {
   int32_t dim = 64, hidden_dim = 96, n_layers = 2, n_heads = 4, n_kv_heads = 2, head_dim = 32, vocab_size = 80;
   int32_t max_seq_len = 512, window = 0;
+  int32_t n_experts = 6, n_experts_used = 2, expert_hidden_dim = 32;  // where the architecture ends in "moe"
 };
 
 // A checkpoint whose tables may still be changed; index() it before use.

@@ -276,7 +276,7 @@ TEST(tiny_models, agree_with_a_float64_forward) {
 }
 
 TEST(formula_models, agree_with_a_float64_forward) {
-  for (const char* architecture : {"llama", "qwen2", "qwen3"})
+  for (const char* architecture : {"llama", "qwen2", "qwen3", "qwen3moe", "qwen2moe"})
     for (DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0}) {
       SCOPED_TRACE(std::string(architecture) + " " + std::string(label(dtype)));
       TinyCheckpoint tiny(architecture, dtype);

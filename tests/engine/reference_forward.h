@@ -1,6 +1,8 @@
 // A decoder written a second time, in float64 and plain loops: the oracle that the engine's own numerics are held to.
-// Activations that meet a quantised matrix are rounded to int8 as docs/numerics.md says. Llama, Qwen2, Qwen3; slow.
+// Activations that meet a quantised matrix are rounded to int8 as docs/numerics.md says. Llama, Qwen2, Qwen3 and their
+// mixtures of experts; slow.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -138,17 +140,52 @@ class ReferenceForward {
       for (size_t i = 0; i < o.size(); ++i) x[t][i] += o[i];
     }
   }
+  struct Gated {
+    Matrix gate, up, down;
+  };
+  Gated gated(const std::string& block, const std::string& suffix) const {
+    return {matrix(block + "ffn_gate" + suffix), matrix(block + "ffn_up" + suffix), matrix(block + "ffn_down" + suffix)};
+  }
+  // y += factor * ffn(h)
+  static void add_ffn(const Gated& w, const Row& h, double factor, Row& y) {
+    Row g = times(w.gate, h);
+    const Row u = times(w.up, h);
+    for (size_t i = 0; i < g.size(); ++i) g[i] = g[i] / (1 + std::exp(-g[i])) * u[i];
+    const Row out = times(w.down, g);
+    for (size_t i = 0; i < y.size(); ++i) y[i] += factor * out[i];
+  }
   void ffn(int layer, std::vector<Row>& x) const {
     const std::string b = "blk." + std::to_string(layer) + ".";
+    if (c_.tensor(b + "ffn_gate_inp.weight")) return moe(b, x);
     const auto norm = load(b + "ffn_norm.weight");
-    const auto gate = matrix(b + "ffn_gate.weight"), up = matrix(b + "ffn_up.weight"), down = matrix(b + "ffn_down.weight");
+    const Gated w = gated(b, ".weight");
+    for (Row& row : x) add_ffn(w, rms(row, norm), 1, row);
+  }
+  void moe(const std::string& b, std::vector<Row>& x) const {
+    const auto norm = load(b + "ffn_norm.weight"), shared_gate = load(b + "ffn_gate_inp_shexp.weight");
+    const Matrix router = matrix(b + "ffn_gate_inp.weight");
+    const Gated shared = gated(b, "_shexp.weight"), all = gated(b, "_exps.weight");
+    const size_t n = size_t(number("expert_count")), used = size_t(number("expert_used_count"));
+    std::vector<Gated> experts;
+    const auto part = [&](const Matrix& m, size_t e) {
+      const auto begin = m.w.begin() + long(m.w.size() / n * e);
+      return Matrix{Row(begin, begin + long(m.w.size() / n)), m.quantised};
+    };
+    for (size_t e = 0; e < n; ++e) experts.push_back({part(all.gate, e), part(all.up, e), part(all.down, e)});
     for (Row& row : x) {
       const Row h = rms(row, norm);
-      Row g = times(gate, h);
-      const Row u = times(up, h);
-      for (size_t i = 0; i < g.size(); ++i) g[i] = g[i] / (1 + std::exp(-g[i])) * u[i];
-      const Row y = times(down, g);
-      for (size_t i = 0; i < y.size(); ++i) row[i] += y[i];
+      Row p = times(router, h);
+      double sum = 0, top = 0;
+      for (double& v : p) v = std::exp(v), sum += v;
+      Row sorted = p;
+      std::sort(sorted.rbegin(), sorted.rend());
+      for (size_t i = 0; i < used; ++i) top += sorted[i];
+      for (size_t e = 0; e < n; ++e)
+        if (p[e] >= sorted[used - 1]) add_ffn(experts[e], h, p[e] / (c_.architecture() == "qwen2moe" ? sum : top), row);
+      if (shared_gate.empty()) continue;
+      double g = 0;
+      for (size_t i = 0; i < h.size(); ++i) g += shared_gate[i] * h[i];
+      add_ffn(shared, h, 1 / (1 + std::exp(-g)), row);
     }
   }
 

@@ -73,6 +73,7 @@ constexpr OpCase kCases[] = {
     {.name = "attention.streams", .op = Op::attention, .T = 3, .H = 8, .K = 1, .D = 20, .n_streams = 3, .position = 62,
      .attrs = {.factor = 1}, .scale = 3},
     {.name = "attention.window", .op = Op::attention, .T = 80, .H = 4, .K = 2, .D = 24, .position = 90, .attrs = {.factor = 0.2f, .window = 50}},
+    {.name = "attention.all", .op = Op::attention, .T = 150, .H = 4, .K = 2, .D = 24, .n_streams = 2, .attrs = {.factor = 0.2f, .causal = false}},
     {.name = "attention.softcap", .op = Op::attention, .T = 40, .H = 4, .K = 2, .D = 20, .position = 70,
      .attrs = {.factor = 0.9f, .softcap = 2.5f, .window = 33}, .scale = 2},
     {.name = "attention.first", .op = Op::attention, .T = 1, .H = 1, .K = 1, .D = 8, .attrs = {.factor = 1}},
@@ -80,6 +81,27 @@ constexpr OpCase kCases[] = {
      .attrs = {.factor = 0.25f, .received_from = 2}},
     {.name = "attention.received.softcap", .op = Op::attention, .T = 5, .H = 2, .K = 1, .D = 16, .position = 70, .received = true,
      .attrs = {.factor = 0.25f, .softcap = 1}},
+
+    {.name = "act.sigmoid", .op = Op::activate, .T = 3, .n = 1001, .attrs = {.act = Act::sigmoid}, .scale = 100},
+    {.name = "route.softmax", .op = Op::route, .T = 9, .E = 40, .k = 5, .attrs = {.renormalise = true}, .scale = 5},
+    {.name = "route.softmax.many", .op = Op::route, .T = 70, .E = 128, .k = 8, .scale = 5},
+    {.name = "route.sigmoid", .op = Op::route, .T = 3, .bias = true, .E = 17, .k = 3,
+     .attrs = {.factor = 2.5f, .gating = Gating::sigmoid, .renormalise = true}, .scale = 3},
+    {.name = "route.equal", .op = Op::route, .T = 2, .E = 33, .k = 4, .scale = 0},
+    {.name = "route.all", .op = Op::route, .T = 2, .E = 3, .k = 3, .attrs = {.renormalise = true}, .scale = 60},
+    {.name = "experts.q8_0", .op = Op::expert_linears, .T = 30, .n = 64, .out = {37}, .format = {q8_0}, .E = 6, .k = 2},
+    {.name = "experts.q4_0.decode", .op = Op::expert_linears, .T = 1, .n = 1056, .out = {48}, .format = {q4_0}, .E = 8, .k = 3},
+    {.name = "experts.f16", .op = Op::expert_linears, .T = 7, .n = 77, .out = {19}, .format = {f16}, .E = 3, .k = 2},
+    {.name = "experts.f32.fast", .op = Op::expert_linears, .T = 7, .n = 77, .out = {19}, .format = {f32}, .E = 3, .k = 2,
+     .attrs = {.exact = false}},
+    {.name = "experts.gated.q8_0", .op = Op::expert_gated_linears, .T = 300, .n = 64, .out = {33, 33}, .format = {q8_0, q8_0},
+     .E = 2, .k = 1, .attrs = {.act = Act::silu}},
+    {.name = "experts.gated.mixed", .op = Op::expert_gated_linears, .T = 20, .n = 96, .out = {40, 40}, .format = {q4_0, f16},
+     .E = 5, .k = 4, .attrs = {.act = Act::gelu}},
+    {.name = "experts.gated.decode", .op = Op::expert_gated_linears, .T = 1, .n = 512, .out = {64, 64}, .format = {q4_0, q4_0},
+     .E = 8, .k = 4, .attrs = {.act = Act::silu}},
+    {.name = "expert_sum", .op = Op::expert_sum, .T = 40, .n = 301, .bias = true, .k = 5, .scale = 3},
+    {.name = "expert_sum.one", .op = Op::expert_sum, .T = 3, .n = 16, .k = 1},
 };
 
 // Inputs of one case, in its arena.
@@ -115,6 +137,19 @@ class Maker {
     for (int32_t i = 0; i < n; ++i)
       static_cast<int32_t*>(t.data)[i] = int32_t(random_bits(seed_, uint64_t(i)) % uint64_t(end));
     return t;
+  }
+
+  // k of E in ascending order for every row.
+  Tensor experts(int32_t rows) {
+    Tensor t = empty(DType::i32, {rows, c_.k});
+    int32_t* to = static_cast<int32_t*>(t.data);
+    for (int32_t row = 0; row < rows; ++row)
+      for (int32_t e = 0, left = c_.k; e < c_.E; ++e)
+        if (int32_t(random_bits(seed_, uint64_t(row * c_.E + e)) % uint64_t(c_.E - e)) < left) *to++ = e, --left;
+    return t;
+  }
+  Tensor expert_weights(int i) {
+    return make_tensor(weights(c_.format[i], c_.E * c_.out[i], c_.n).data, c_.format[i], {c_.E, c_.out[i], c_.n});
   }
 
   Tensor empty(DType dtype, std::initializer_list<int32_t> dims) {
@@ -255,6 +290,24 @@ void make_operands(const OpCase& c, Maker& make, OpCall& call, int32_t rows) {
       call.in[call.n_in++] = make.floats({rows, c.H, c.D}, c.scale);
       call.out[call.n_out++] = make.empty(DType::f32, {rows, c.H, c.D});
       if (c.received) call.out[call.n_out++] = make.empty(DType::f32, {c.K, c.position + c.T});
+      return;
+    case Op::route:
+      call.in[call.n_in++] = make.floats({rows, c.E}, c.scale), call.in[call.n_in++] = c.bias ? make.floats({c.E}, 1) : Tensor();
+      call.out[call.n_out++] = make.empty(DType::i32, {rows, c.k}), call.out[call.n_out++] = make.empty(DType::f32, {rows, c.k});
+      return;
+    case Op::expert_linears:
+    case Op::expert_gated_linears: {
+      const bool gated = c.op == Op::expert_gated_linears;
+      call.in[call.n_in++] = gated ? make.floats({rows, c.n}, c.scale) : make.floats({rows, c.k, c.n}, c.scale);
+      call.in[call.n_in++] = make.experts(rows);
+      for (int i = 0; i < (gated ? 2 : 1); ++i) call.in[call.n_in++] = make.expert_weights(i);
+      call.out[call.n_out++] = make.empty(DType::f32, {rows, c.k, c.out[0]});
+      return;
+    }
+    case Op::expert_sum:
+      call.in[call.n_in++] = make.floats({rows, c.k, c.n}, c.scale), call.in[call.n_in++] = make.floats({rows, c.k}, 1);
+      call.in[call.n_in++] = c.bias ? make.floats({rows, c.n}, c.scale) : Tensor();
+      call.out[call.n_out++] = make.empty(DType::f32, {rows, c.n});
       return;
     default:  // elementwise and copy
       call.in[call.n_in++] = make.floats({rows, c.n}, c.scale);

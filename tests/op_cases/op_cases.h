@@ -16,13 +16,14 @@ struct OpCase {
   int32_t n = 64;        // columns of x
   int32_t out[3] = {};   // linears: rows of each weight; the first 0 ends the list
   DType format[3] = {};  // of each weight, or of the table
-  bool bias = false;
+  bool bias = false;     // expert_sum: a residual
   int32_t H = 0, K = 0, D = 0;  // rope, kv_append, attention
   int32_t n_streams = 1;
   int32_t position = 0;  // of each stream's first row; stream s stands 37 s further on
   DType cache = DType::f16;
   bool received = false;
-  Attrs attrs = {};      // factor, softcap, act, norm, rope, exact, n_rot, long_after, window
+  int32_t E = 0, k = 0;  // experts, and how many of them a row is sent to
+  Attrs attrs = {};      // factor, softcap, act, norm, rope, gating, renormalise, causal, exact, n_rot, long_after, window
   float scale = 1;       // inputs lie in -scale .. scale
   int32_t rows_at_once = 0;  // attention of one stream: as several calls of so many rows; 0: one call
 };

@@ -96,6 +96,7 @@ SYN_INLINE F erf_body(F x) {
   return select(x == x, y, x);
 }
 
+SYN_INLINE F sigmoid_body(F x) { return F(1.0f) / (F(1.0f) + exp_body(F(0.0f) - x)); }
 SYN_INLINE F silu_body(F x) { return x / (F(1.0f) + exp_body(F(0.0f) - x)); }
 SYN_INLINE F gelu_body(F x) { return (F(0.5f) * x) * (F(1.0f) + erf_body(x * F(0.70710678f))); }
 SYN_INLINE F gelu_tanh_body(F x) {

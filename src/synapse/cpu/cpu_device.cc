@@ -28,9 +28,13 @@ constexpr OpRow kOps[] = {
     {cpu::run_rope, cpu::scratch_rope},
     {cpu::run_kv_append, cpu::scratch_kv_append},
     {cpu::run_attention, cpu::scratch_attention},
+    {cpu::run_route, cpu::scratch_route},
+    {cpu::run_expert_linears, cpu::scratch_experts},
+    {cpu::run_expert_gated_linears, cpu::scratch_experts},
+    {cpu::run_expert_sum, nullptr},
 };
 static_assert(sizeof kOps / sizeof kOps[0] == size_t(Op::count));
-static_assert(kActs == int(Act::relu) + 1 && kAttendKeys == kPageRows);
+static_assert(kActs == int(Act::sigmoid) + 1 && kAttendKeys == kPageRows);
 
 const OpRow& row_of(const OpCall& call) {
   SYN_CHECK(call.op < Op::count && kOps[size_t(call.op)].run);

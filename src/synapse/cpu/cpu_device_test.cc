@@ -96,11 +96,11 @@ TEST_F(CpuDeviceTest, float_linears_are_within_their_bound_of_f64) {
   }
 }
 
-// Softmax attention in f64 over the values that were written, for the case's own tensors.
-TEST_F(CpuDeviceTest, attention_is_softmax_over_the_visible_keys) {
+// Softmax attention in f64 over the values that were written.
+void check_attention(bool causal, int32_t window) {
   Pool one(1);
   CpuDevice device(kernels(), *one);
-  constexpr int32_t S = 150, H = 4, K = 2, D = 20, kWindow = 70;
+  constexpr int32_t S = 150, H = 4, K = 2, D = 20;
   std::vector<float> k(S * K * D), v(S * K * D), q(S * H * D), y(S * H * D), received(K * S);
   const auto noise = [](std::vector<float>& x, int seed) {
     for (size_t i = 0; i < x.size(); ++i) x[i] = std::sin(float(i) * 0.7f + float(seed)) * 2;
@@ -124,7 +124,7 @@ TEST_F(CpuDeviceTest, attention_is_softmax_over_the_visible_keys) {
   device.run(append, scratch);
   OpCall call;
   call.op = Op::attention, call.n_in = 1, call.n_out = 2, call.batch = &batch;
-  call.attrs.factor = 0.3f, call.attrs.n_kv_heads = K, call.attrs.window = kWindow, call.attrs.received_from = 10;
+  call.attrs.factor = 0.3f, call.attrs.n_kv_heads = K, call.attrs.window = window, call.attrs.received_from = 10, call.attrs.causal = causal;
   call.in[0] = make_tensor(q.data(), DType::f32, {S, H, D}), call.out[0] = make_tensor(y.data(), DType::f32, {S, H, D});
   call.out[1] = make_tensor(received.data(), DType::f32, {K, S});
   ASSERT_LE(device.scratch_bytes(call), sizeof scratch);
@@ -133,30 +133,33 @@ TEST_F(CpuDeviceTest, attention_is_softmax_over_the_visible_keys) {
   std::vector<double> wanted_received(K * S);
   for (int32_t t = 0; t < S; ++t)
     for (int32_t h = 0; h < H; ++h) {
-      const int32_t kv = h / (H / K), first = std::max(0, t - kWindow + 1);
+      const int32_t kv = h / (H / K), first = window ? std::max(0, t - window + 1) : 0, last = causal ? t : S - 1;
       std::vector<double> p;
       double sum = 0;
-      for (int32_t j = first; j <= t; ++j) {
+      for (int32_t j = first; j <= last; ++j) {
         double dot = 0;
         for (int32_t d = 0; d < D; ++d) dot += double(q[size_t((t * H + h) * D + d)]) * k[size_t((j * K + kv) * D + d)];
         p.push_back(std::exp(dot * 0.3)), sum += p.back();
       }
       for (int32_t d = 0; d < D; ++d) {
         double o = 0;
-        for (int32_t j = first; j <= t; ++j) o += p[size_t(j - first)] / sum * v[size_t((j * K + kv) * D + d)];
+        for (int32_t j = first; j <= last; ++j) o += p[size_t(j - first)] / sum * v[size_t((j * K + kv) * D + d)];
         EXPECT_NEAR(y[size_t((t * H + h) * D + d)], o, 2e-5) << t << " " << h << " " << d;
       }
-      for (int32_t j = first; j <= t && t >= 10; ++j) wanted_received[size_t(kv * S + j)] += p[size_t(j - first)] / sum;
+      for (int32_t j = first; j <= last && t >= 10; ++j) wanted_received[size_t(kv * S + j)] += p[size_t(j - first)] / sum;
     }
   for (int32_t i = 0; i < K * S; ++i) EXPECT_NEAR(received[size_t(i)], wanted_received[size_t(i)], 1e-4) << i;
 }
+
+TEST(Attention, is_softmax_over_the_visible_keys) { check_attention(true, 70); }
+TEST(Attention, sees_the_whole_text_where_it_is_not_causal) { check_attention(false, 0); }
 
 // Decoding row by row, and any split of a prompt, against the whole prompt at once.
 TEST_F(CpuDeviceTest, attention_does_not_depend_on_how_the_rows_arrive) {
   Pool two(2);
   CpuDevice device(kernels(), *two);
   for (const OpCase& c : op_cases::all()) {
-    if (c.op != Op::attention || c.n_streams != 1) continue;
+    if (c.op != Op::attention || c.n_streams != 1 || !c.attrs.causal) continue;
     const uint64_t wanted = op_cases::run(c, device, arena_);
     for (int32_t rows_at_once : {1, 3, 64}) {
       if (c.received) continue;

@@ -61,6 +61,10 @@ void run_soft_cap(const Run&);
 void run_rope(const Run&);
 void run_kv_append(const Run&);
 void run_attention(const Run&);
+void run_route(const Run&);
+void run_expert_linears(const Run&);
+void run_expert_gated_linears(const Run&);
+void run_expert_sum(const Run&);
 
 // Take from `arena` what the op takes while it runs: from a counting arena, to learn the bytes.
 using Scratch = void (*)(const OpCall& call, const Kernels& kernels, int32_t n_threads, Arena& arena);
@@ -68,5 +72,7 @@ void scratch_linear(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_rope(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_kv_append(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_attention(const OpCall&, const Kernels&, int32_t, Arena&);
+void scratch_route(const OpCall&, const Kernels&, int32_t, Arena&);
+void scratch_experts(const OpCall&, const Kernels&, int32_t, Arena&);
 
 }  // namespace synapse::cpu

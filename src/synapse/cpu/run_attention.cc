@@ -25,7 +25,9 @@ struct Heads {
     const int32_t H = run.call.in[0].dim(1);
     return (size_t(stream.first_row + i / group) * size_t(H) + size_t(kv_head * group + i % group)) * size_t(D);
   }
-  int32_t last_key(int32_t i) const { return stream.position + i / group; }
+  int32_t last_key(int32_t i) const {
+    return stream.position + (run.call.attrs.causal ? i / group : stream.n_rows - 1);
+  }
   int32_t first_key(int32_t i) const {
     const int32_t window = run.call.attrs.window, last = last_key(i);
     return window > 0 && last >= window ? last - window + 1 : 0;

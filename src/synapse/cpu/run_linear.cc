@@ -1,6 +1,6 @@
 // Linears. Rows of x are normalised and quantised once, then every group of 16 output rows is one unit of work:
 // its weights are unpacked run by run of K and meet all rows of x while they lie in the cache.
-#include "synapse/cpu/run.h"
+#include "synapse/cpu/tile_linear.h"
 
 namespace synapse::cpu {
 namespace {
@@ -8,7 +8,6 @@ namespace {
 constexpr int32_t kMaxPairs = 3;
 constexpr int32_t kMaxItems = 64;   // of one weight: a thread then reads neighbouring groups, and prefetches them
 constexpr Tensor kNoBias;
-constexpr int32_t kRowBlock = 256;  // rows of x that meet an unpacked tile: their accumulators stay in L1
 
 struct Weights {
   const Tensor* w;
@@ -34,6 +33,11 @@ struct Plan {
   int32_t row_block, n_acc;
 
   size_t acc_floats() const { return size_t(row_block) * kTileRows; }
+  Tile* tile(int32_t thread) const { return tiles ? tiles + thread : nullptr; }
+  InputRows rows_of(const Weights& w) const {
+    if (w.rows_of < 0) return {0, normed ? normed : f32(*x), {}};
+    return {groups[w.rows_of], nullptr, quantised[w.rows_of]};
+  }
 };
 
 void add_weights(Plan& p, const Tensor& w, const Tensor& b, const Kernels& kernels, Arena& arena) {
@@ -46,12 +50,7 @@ void add_weights(Plan& p, const Tensor& w, const Tensor& b, const Kernels& kerne
   if (out.rows_of >= 0) return;
   out.rows_of = p.n_quantised++;
   p.groups[out.rows_of] = group;
-  const size_t size = size_t(p.n_rows) * size_t(p.n);
-  QuantRows& q = p.quantised[out.rows_of];
-  q.n = p.n;
-  q.q = arena.array<int8_t>(size, Arena::kAlign);
-  q.d = arena.array<float>(size / size_t(group), Arena::kAlign);
-  q.sums = arena.array<int32_t>(size / kBlock, Arena::kAlign);
+  p.quantised[out.rows_of] = take_quantised(arena, p.n_rows, p.n, group);
 }
 
 Plan make_plan(const OpCall& call, const Kernels& kernels, int32_t n_threads, Arena& arena) {
@@ -90,52 +89,15 @@ void prepare_rows(const Run& run, const Plan& p) {
       norm(y, x, f32(*p.norm_w), f32(*p.norm_b), run.call.attrs.eps, n);
       x = y;
     }
-    for (int32_t i = 0; i < p.n_quantised; ++i) {
-      const QuantRows& q = p.quantised[i];
-      const size_t at = size_t(row) * n, group = size_t(p.groups[i]);
-      run.kernels.quantize_row(q.q + at, q.d + at / group, q.sums + at / kBlock, x, n, group);
-    }
+    for (int32_t i = 0; i < p.n_quantised; ++i) quantise_into(run.kernels, p.quantised[i], row, x, p.groups[i]);
   });
-}
-
-int32_t columns_of(const Weights& w, int32_t group) {
-  const int32_t left = w.w->rows() - group * kTileRows;
-  return left < kTileRows ? left : kTileRows;
-}
-
-// acc (n_rows, 16) = rows first_row .. of x times 16 rows of w, those past its end repeating the last.
-void multiply(const Run& run, const Plan& p, const Weights& w, int32_t group, int32_t first_row, int32_t n_rows,
-              int32_t thread, float* acc) {
-  const Format& format = run.kernels.formats[size_t(w.w->dtype)];
-  const uint8_t* rows[kTileRows];
-  for (int32_t r = 0; r < kTileRows; ++r) {
-    const int32_t row = group * kTileRows + r, last = w.w->rows() - 1;
-    rows[r] = static_cast<const uint8_t*>(w.w->data) + size_t(row < last ? row : last) * w.w->strides[0];
-  }
-  std::memset(acc, 0, size_t(n_rows) * kTileRows * sizeof(float));
-  if (w.rows_of < 0) {
-    const float* x = (p.normed ? p.normed : f32(*p.x)) + size_t(first_row) * size_t(p.n);
-    const auto linear = run.call.attrs.exact ? format.exact : format.fast;
-    return linear(acc, x, n_rows, rows, columns_of(w, group), p.n);
-  }
-  QuantRows x = p.quantised[w.rows_of];
-  const size_t at = size_t(first_row) * size_t(p.n);
-  x.q += at, x.d += at / size_t(format.group), x.sums += at / kBlock;
-  const int32_t n_blocks = p.n / kBlock;
-  const uint8_t* next_group = rows[0] + kTileRows * w.w->strides[0];
-  const size_t block_bytes = w.w->row_bytes() / size_t(n_blocks) * kTileRows;
-  for (int32_t block = 0; block < n_blocks; block += kTileBlocks) {
-    const int32_t count = n_blocks - block < kTileBlocks ? n_blocks - block : kTileBlocks;
-    format.unpack(&p.tiles[thread], rows, block, count, next_group + size_t(block) * block_bytes);
-    format.dot(acc, &p.tiles[thread], &x, n_rows, block, count);
-  }
 }
 
 // acc + bias, in place: for what comes between the linear and its output.
 void add_bias(const Weights& w, int32_t group, int32_t n_rows, float* acc) {
   if (w.b->empty()) return;
   const float* bias = f32(*w.b) + size_t(group) * kTileRows;
-  const int32_t columns = columns_of(w, group);
+  const int32_t columns = columns_of(*w.w, group);
   for (int32_t r = 0; r < n_rows; ++r)
     for (int32_t c = 0; c < columns; ++c) acc[r * kTileRows + c] = acc[r * kTileRows + c] + bias[c];
 }
@@ -143,7 +105,7 @@ void add_bias(const Weights& w, int32_t group, int32_t n_rows, float* acc) {
 // out = (acc + bias) + residual, of one group's columns.
 void finish(const Weights& w, const Tensor* residual, const Tensor& out, int32_t group, int32_t first_row,
             int32_t n_rows, const float* acc) {
-  const int32_t columns = columns_of(w, group);
+  const int32_t columns = columns_of(*w.w, group);
   const size_t n = size_t(out.cols()), first = size_t(group) * kTileRows;
   const float* bias = w.b->empty() ? nullptr : f32(*w.b) + first;
   for (int32_t r = 0; r < n_rows; ++r) {
@@ -179,7 +141,7 @@ void run_pairs(const Run& run, const Tensor* residual) {
   for (int32_t i = 0; i < p.n_weights; ++i)
     for_each_group(run, p, p.weights[i], 1, [&](int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
       float* acc = p.acc + size_t(thread) * p.acc_floats();
-      multiply(run, p, p.weights[i], group, row, n_rows, thread, acc);
+      multiply(run, *p.weights[i].w, p.rows_of(p.weights[i]), group, row, n_rows, p.tile(thread), acc);
       finish(p.weights[i], residual, run.call.out[i], group, row, n_rows, acc);
     });
 }
@@ -201,8 +163,8 @@ void run_gated_linears(const Run& run) {
   for_each_group(run, p, p.weights[0], 2, [&](int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
     float* g = p.acc + size_t(thread) * 2 * p.acc_floats();
     float* u = g + p.acc_floats();
-    multiply(run, p, p.weights[0], group, row, n_rows, thread, g);
-    multiply(run, p, p.weights[1], group, row, n_rows, thread, u);
+    multiply(run, *p.weights[0].w, p.rows_of(p.weights[0]), group, row, n_rows, p.tile(thread), g);
+    multiply(run, *p.weights[1].w, p.rows_of(p.weights[1]), group, row, n_rows, p.tile(thread), u);
     add_bias(p.weights[0], group, n_rows, g), add_bias(p.weights[1], group, n_rows, u);
     gate(g, g, u, size_t(n_rows) * kTileRows);
     finish({p.weights[0].w, &kNoBias, -1}, nullptr, run.call.out[0], group, row, n_rows, g);

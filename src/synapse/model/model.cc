@@ -105,7 +105,7 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
 
   const std::string_view model_json = wiring.family->model_json;
   uint64_t h = hash64(model_json.data(), model_json.size(), hash64(architecture.data(), architecture.size()));
-  for (int32_t number : {c.dim, c.hidden_dim, c.n_layers, c.n_heads, c.n_kv_heads, c.head_dim, c.vocab_size, c.n_rot, c.window})
+  for (int32_t number : {c.dim, c.hidden_dim, c.n_layers, c.n_heads, c.n_kv_heads, c.head_dim, c.vocab_size, c.n_rot, c.window, c.n_experts_used})
     h = hash_number(h, number);
   for (const NamedWeight& w : table) h = hash_number(hash64(w.name.data(), w.name.size(), h), int64_t(w.tensor.dtype));
   const size_t mark = arena.mark();

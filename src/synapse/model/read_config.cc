@@ -25,6 +25,10 @@ constexpr IntField kInts[] = {
     {"rope.dimension_count", &Config::n_rot, 0, 1 << 14, 0},          // 0: the whole head
     {"context_length", &Config::max_seq_len, 1, 1 << 28, kRequired},
     {"attention.sliding_window", &Config::window, 0, 1 << 28, 0},
+    {"expert_count", &Config::n_experts, 0, 1 << 14, 0},
+    {"expert_used_count", &Config::n_experts_used, 0, 1 << 14, 0},
+    {"expert_feed_forward_length", &Config::expert_hidden_dim, 1, 1 << 22, 0},        // 0: feed_forward_length
+    {"expert_shared_feed_forward_length", &Config::shared_hidden_dim, 1, 1 << 22, 0},  // 0: as an expert
 };
 
 struct FloatField {
@@ -37,6 +41,7 @@ constexpr FloatField kFloats[] = {
     {"attention.layer_norm_rms_epsilon", &Config::norm_eps, 0, 1},
     {"attention.layer_norm_epsilon", &Config::norm_eps, 0, 1},
     {"rope.freq_base", &Config::rope_theta, 1, 1e12},
+    {"expert_weights_scale", &Config::expert_weights_scale, 0, 1e6},
     {"rope.freq_base_swa", &Config::rope_theta_swa, 0, 1e12},
     {"rope.scaling.attn_factor", &Config::rope_factor, 1e-6, 1e6},
     {"embedding_scale", &Config::embedding_scale, -1e6, 1e6},
@@ -139,6 +144,17 @@ struct Reader {
     }
   }
 
+  void read_experts(Config& c) const {
+    if (!c.expert_hidden_dim) c.expert_hidden_dim = c.hidden_dim;
+    if (!c.shared_hidden_dim) c.shared_hidden_dim = c.expert_hidden_dim;
+    if (c.n_experts && (c.n_experts_used < 1 || c.n_experts_used > c.n_experts))
+      faults.add(full("expert_used_count").view(), ": ", c.n_experts_used, ", wanted 1 to the expert_count ", c.n_experts);
+    const auto norm = find("expert_weights_norm");
+    if (!norm) return;
+    if (!norm->as_bool()) return faults.add(full("expert_weights_norm").view(), ": not true or false");
+    c.expert_weights_norm = *norm->as_bool();
+  }
+
   void read_rope_scaling(Config& c) const {
     const auto type = find("rope.scaling.type");
     const std::string_view name = type ? type->as_text().value_or("?") : "none";
@@ -224,6 +240,7 @@ Config read_config(const Checkpoint& checkpoint, JsonValue wiring, Faults& fault
   reader.read_rope_scaling(c);
   reader.read_sliding(c);
   reader.read_kinds(c);
+  reader.read_experts(c);
   if (!reader.find(kFloats[0].key) && !reader.find(kFloats[1].key)) faults.add(reader.full(kFloats[0].key).view(), ": missing");
   if (faults.count() > faults_before) return c;
   if (c.n_heads > 0) reader.check_heads(c);

@@ -46,6 +46,12 @@ struct Config {
   float attn_softcap = 0;     // attn_logit_softcapping; 0: none
   float final_softcap = 0;    // final_logit_softcapping; 0: none
   float logit_scale = 1;      // logit_scale: logits are divided by it
+  int32_t n_experts = 0;          // expert_count; 0: no mixture
+  int32_t n_experts_used = 0;     // expert_used_count: of each token
+  int32_t expert_hidden_dim = 0;  // expert_feed_forward_length
+  int32_t shared_hidden_dim = 0;  // expert_shared_feed_forward_length; 0: as wide as an expert
+  float expert_weights_scale = 1;  // expert_weights_scale
+  bool expert_weights_norm = false;  // expert_weights_norm: the weights of the chosen add up to 1
   bool parallel_residual = false;  // use_parallel_residual
   LayerSet sliding, recurrent, moe;
 

@@ -34,7 +34,7 @@ Tensor Join::add(Context& cx, Tensor y, Tensor residual) const {
 }
 
 Tensor Join::add_linear(Context& cx, Tensor x, const ops::Linear& w, Tensor residual) const {
-  if (post.w.empty() && scale == 1) return ops::linear_add(cx, x, w, residual);
+  if (is_sum()) return ops::linear_add(cx, x, w, residual);
   return add(cx, ops::linear(cx, x, w), residual);
 }
 

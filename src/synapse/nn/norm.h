@@ -15,6 +15,7 @@ struct Join {
   ops::NormWeights post;
   float scale = 1;
 
+  bool is_sum() const { return post.w.empty() && scale == 1; }  // residual + y
   Tensor add(Context& cx, Tensor y, Tensor residual) const;
   Tensor add_linear(Context& cx, Tensor x, const ops::Linear& w, Tensor residual) const;  // of y = w x
 };

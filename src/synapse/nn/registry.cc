@@ -1,6 +1,7 @@
 // The kinds of block there are. A new one is a file and a row.
 #include "synapse/nn/attention.h"
 #include "synapse/nn/ffn.h"
+#include "synapse/nn/moe_ffn.h"
 #include "synapse/nn/parallel.h"
 
 namespace synapse {
@@ -14,6 +15,7 @@ struct BlockKind {
 constexpr BlockKind kKinds[] = {
     {"attention", make_attention},
     {"ffn", make_ffn},
+    {"moe_ffn", make_moe_ffn},
     {"parallel", make_parallel},
 };
 

@@ -38,6 +38,13 @@ Tensor Weights::find(std::string_view name, std::initializer_list<int32_t> dims)
   return weight ? checked(*weight, dims) : Tensor{};
 }
 
+Tensor Weights::find_row(std::string_view name, int32_t n) const {
+  NamedWeight* weight = look(name);
+  if (!weight) return {};
+  const Tensor t = weight->tensor.rank == 1 ? checked(*weight, {n}) : checked(*weight, {1, n});
+  return t.empty() ? t : make_tensor(t.data, t.dtype, {1, n});
+}
+
 Tensor Weights::find_vector(std::string_view name, int32_t n) const {
   const Tensor t = find(name, {n});
   if (t.empty() || t.dtype == DType::f32) return t;

@@ -158,7 +158,9 @@ OpCall attention_call(const Tensor& q, const Batch& batch, const AttentionAttrs&
   SYN_CHECK(q.rank == 3 && q.dims[0] == batch.n_rows && a.n_kv_heads > 0 && q.dims[1] % a.n_kv_heads == 0);
   OpCall call = make_call(Op::attention, {q}, &batch);
   call.attrs.kv_slot = a.kv_slot, call.attrs.n_kv_heads = a.n_kv_heads;
-  call.attrs.factor = a.factor, call.attrs.softcap = a.softcap, call.attrs.window = a.window;
+  SYN_CHECK(a.causal || a.window == 0);
+  call.attrs.factor = a.factor, call.attrs.softcap = a.softcap;
+  call.attrs.window = a.window, call.attrs.causal = a.causal;
   return call;
 }
 
@@ -179,6 +181,44 @@ Attended attention_received(Context& cx, Tensor q, const Batch& batch, const Att
   call.n_out = 2;
   cx.run(call);
   return {call.out[0], call.out[1]};
+}
+
+Routed route(Context& cx, Tensor scores, const RouteAttrs& a) {
+  SYN_CHECK(is_f32_rows(scores) && a.n_used >= 1 && a.n_used <= scores.cols());
+  SYN_CHECK(a.bias.empty() || (a.bias.dtype == DType::f32 && a.bias.cols() == scores.cols()));
+  OpCall call = make_call(Op::route, {scores, a.bias});
+  call.attrs.gating = a.gating, call.attrs.renormalise = a.renormalise, call.attrs.factor = a.factor;
+  call.out[0] = cx.make(DType::i32, {scores.rows(), a.n_used});
+  call.out[1] = cx.make(DType::f32, {scores.rows(), a.n_used}), call.n_out = 2;
+  cx.run(call);
+  return {call.out[0], call.out[1]};
+}
+
+Tensor expert_gated_linears(Context& cx, Tensor x, const Routed& routed, Tensor gate, Tensor up, Act act) {
+  const Tensor& experts = routed.experts;
+  SYN_CHECK(is_f32_rows(x) && experts.rank == 2 && experts.dtype == DType::i32 && experts.rows() == x.rows());
+  SYN_CHECK(gate.rank == 3 && gate.cols() == x.cols() && same_shape(gate, up) && gate.contiguous() && up.contiguous());
+  OpCall call = make_call(Op::expert_gated_linears, {x, experts, gate, up});
+  call.attrs.act = act, call.attrs.exact = cx.exact_floats;
+  return run(cx, call, cx.make(DType::f32, {x.rows(), experts.cols(), gate.dims[1]}));
+}
+
+Tensor expert_linears(Context& cx, Tensor x, const Routed& routed, Tensor w) {
+  const Tensor& experts = routed.experts;
+  SYN_CHECK(x.rank == 3 && x.dtype == DType::f32 && x.contiguous() && experts.rank == 2 && experts.dtype == DType::i32);
+  SYN_CHECK(experts.dims[0] == x.dims[0] && experts.dims[1] == x.dims[1]);
+  SYN_CHECK(w.rank == 3 && w.cols() == x.cols() && w.contiguous());
+  OpCall call = make_call(Op::expert_linears, {x, experts, w});
+  call.attrs.exact = cx.exact_floats;
+  return run(cx, call, cx.make(DType::f32, {x.dims[0], x.dims[1], w.dims[1]}));
+}
+
+Tensor expert_sum(Context& cx, Tensor x, Tensor weights, Tensor residual) {
+  SYN_CHECK(x.rank == 3 && x.contiguous() && weights.rank == 2);
+  SYN_CHECK(weights.dims[0] == x.dims[0] && weights.dims[1] == x.dims[1]);
+  SYN_CHECK(residual.empty() || (is_f32_rows(residual) && residual.rows() == x.dims[0] && residual.cols() == x.cols()));
+  OpCall call = make_call(Op::expert_sum, {x, weights, residual});
+  return run(cx, call, cx.make(DType::f32, {x.dims[0], x.cols()}));
 }
 
 }  // namespace synapse::ops

@@ -1,6 +1,7 @@
 // The operations that blocks call: a shape rule, then one OpCall. A wrong shape panics: a built Model has
 // been checked, so only a mistake of ours can get here. Arithmetic order: docs/numerics.md.
 //   T tokens of this call   H, K query and KV heads   D head dim   V vocabulary   S positions attended
+//   E experts   k experts that a token is sent to
 #pragma once
 #include <array>
 #include <span>
@@ -69,8 +70,10 @@ struct AttentionAttrs {
   float factor = 1;         // of the scores, usually 1 / sqrt(D)
   float softcap = 0;        // of the scores after that; 0: none
   int32_t window = 0;       // 0: everything before it
+  bool causal = true;       // false: a query sees all of its stream, and the window is 0
 };
-// q (T, H, D) against each stream's pages  ->  (T, H, D). Query t sees keys up to its own position.
+// q (T, H, D) against each stream's pages  ->  (T, H, D). Query t sees keys up to its own position; where attention is not
+// causal, up to the last row of its stream in this call, which then holds the whole text.
 Tensor attention(Context& cx, Tensor q, const Batch& batch, const AttentionAttrs& attrs);
 
 // The same for one stream, and how much each position was looked at: received (K, S), probabilities summed
@@ -79,5 +82,26 @@ struct Attended {
   Tensor y, received;
 };
 Attended attention_received(Context& cx, Tensor q, const Batch& batch, const AttentionAttrs& attrs, int32_t from);
+
+struct RouteAttrs {
+  Gating gating = Gating::softmax;
+  int32_t n_used = 0;        // k, 1 .. E
+  bool renormalise = false;  // the k weights are divided by their sum
+  float factor = 1;          // of the weights, at last
+  Tensor bias;               // (E) f32, added for the choice alone; or empty
+};
+// scores (T, E)  ->  the k best experts of each row, in ascending order, and their weights; ties go to the lower index.
+struct Routed {
+  Tensor experts;  // (T, k) i32
+  Tensor weights;  // (T, k)
+};
+Routed route(Context& cx, Tensor scores, const RouteAttrs& attrs);
+
+// x (T, in), gate and up (E, hidden, in)  ->  (T, k, hidden): row t by each of its experts, act(x gate^T) * (x up^T)
+Tensor expert_gated_linears(Context& cx, Tensor x, const Routed& routed, Tensor gate, Tensor up, Act act);
+// x (T, k, in), w (E, out, in)  ->  (T, k, out): each row by its expert
+Tensor expert_linears(Context& cx, Tensor x, const Routed& routed, Tensor w);
+// x (T, k, n), weights (T, k), residual (T, n) or empty  ->  (T, n): sum over j ascending of weights[j] * x[j], then + residual
+Tensor expert_sum(Context& cx, Tensor x, Tensor weights, Tensor residual);
 
 }  // namespace synapse::ops

@@ -17,19 +17,23 @@ enum class Op : uint8_t {
 };
 std::string_view op_name(Op op);
 
-enum class Act : uint8_t { none, silu, gelu, gelu_tanh, relu };
+enum class Act : uint8_t { none, silu, gelu, gelu_tanh, relu, sigmoid };
 enum class Norm : uint8_t { rms, layer };
 enum class Rope : uint8_t { half, interleaved };  // pairs (i, i + D/2), or (2i, 2i + 1)
+enum class Gating : uint8_t { softmax, sigmoid };  // a router's scores to weights: over all experts, or each alone
 
 // Plain attributes; each op reads the few it names in ops/ops.h.
 struct Attrs {
   float eps = 0;               // norm
-  float factor = 1;            // scale; attention: the scores' factor; rope: of sin and cos
+  float factor = 1;            // scale; attention: the scores' factor; rope: of sin and cos; route: of the weights
   float softcap = 0;           // soft_cap; attention: of the scores, 0: none
-  Act act = Act::none;         // activate, gated_linears
+  Act act = Act::none;         // activate, gated_linears, expert_gated_linears
   Norm norm = Norm::rms;       // norm, norm_linears
   Rope rope = Rope::half;      // rope
-  bool exact = true;           // linears: float weights summed in 16 lanes with two roundings
+  Gating gating = Gating::softmax;  // route
+  bool renormalise = false;    // route: the chosen weights add up to 1
+  bool causal = true;          // attention: a query sees the keys up to its own; else all keys of its stream
+  bool exact = true;           // linears, of experts too: float weights summed in 16 lanes with two roundings
   int32_t n_rot = 0;           // rope: leading dims of a head that rotate, even
   int32_t long_after = 0;      // rope: a stream whose context is more turns by the long frequencies, if there are any
   int32_t kv_slot = 0;         // kv_append, attention: first KV slot of this layer

@@ -30,6 +30,10 @@ struct Relu {
   SYN_INLINE static V of(V x) { return relu_body(x); }
 };
 
+struct Sigmoid {
+  SYN_INLINE static V of(V x) { return sigmoid_body(x); }
+};
+
 template <typename Act>
 void activate(float* y, const float* x, size_t n) {
   map1(y, x, n, [](V v) { return Act::of(v); });
@@ -43,6 +47,9 @@ void add(float* y, const float* a, const float* b, size_t n) {
 }
 void scale(float* y, const float* x, float factor, size_t n) {
   map1(y, x, n, [&](V v) { return v * V(factor); });
+}
+void add_scaled(float* y, const float* x, float factor, size_t n) {
+  map2(y, y, x, n, [&](V v, V w) { return mul_add(w, V(factor), v); });
 }
 SYN_INLINE V soft_cap_body(V x, V cap) { return cap * tanh_body(x / cap); }
 void soft_cap(float* y, const float* x, float cap, size_t n) {

@@ -72,7 +72,7 @@ struct Attending {
   bool started;    // false before its first page
 };
 
-inline constexpr int32_t kActs = 5;  // none, silu, gelu, gelu_tanh, relu
+inline constexpr int32_t kActs = 6;  // none, silu, gelu, gelu_tanh, relu, sigmoid
 
 struct Kernels {
   const char* isa;
@@ -83,11 +83,13 @@ struct Kernels {
   void (*gate[kActs])(float* y, const float* g, const float* u, size_t n);  // act(g) * u
   void (*add)(float* y, const float* a, const float* b, size_t n);
   void (*scale)(float* y, const float* x, float factor, size_t n);
+  void (*add_scaled)(float* y, const float* x, float factor, size_t n);  // y + x * factor, into y
   void (*soft_cap)(float* y, const float* x, float cap, size_t n);  // cap * tanh(x / cap)
 
   // One row; w has n elements, b too or is null. y may alias x.
   void (*rms_norm)(float* y, const float* x, const float* w, const float* b, float eps, size_t n);
   void (*layer_norm)(float* y, const float* x, const float* w, const float* b, float eps, size_t n);
+  void (*softmax)(float* y, const float* x, size_t n);  // n >= 1; y may alias x
 
   // One row of activations in groups of `group`, a multiple of 32 that divides n.
   void (*quantize_row)(int8_t* q, float* d, int32_t* sums, const float* x, size_t n, size_t group);

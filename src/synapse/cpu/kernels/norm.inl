@@ -29,3 +29,11 @@ void layer_norm(float* y, const float* x, const float* w, const float* b, float 
   const float r = 1.0f / __builtin_sqrtf(sum_of_squares(y, n) / float(n) + eps);
   scale_row(y, y, r, w, b, n);
 }
+
+void softmax(float* y, const float* x, size_t n) {
+  float m = x[0];
+  for (size_t i = 1; i < n; ++i) m = x[i] > m ? x[i] : m;
+  map1(y, x, n, [&](V v) { return exp_body(v - V(m)); });
+  const float l = sum_of(y, n, [](V acc, V v) { return acc + v; });
+  map1(y, y, n, [&](V v) { return v / V(l); });
+}

@@ -32,8 +32,9 @@ void fill_table(Kernels& k, const char* isa) {
   k.activate[2] = activate<Gelu>, k.gate[2] = gate<Gelu>;
   k.activate[3] = activate<GeluTanh>, k.gate[3] = gate<GeluTanh>;
   k.activate[4] = activate<Relu>, k.gate[4] = gate<Relu>;
-  k.add = add, k.scale = scale, k.soft_cap = soft_cap;
-  k.rms_norm = rms_norm, k.layer_norm = layer_norm;
+  k.activate[5] = activate<Sigmoid>, k.gate[5] = gate<Sigmoid>;
+  k.add = add, k.scale = scale, k.add_scaled = add_scaled, k.soft_cap = soft_cap;
+  k.rms_norm = rms_norm, k.layer_norm = layer_norm, k.softmax = softmax;
   k.quantize_row = quantize_row;
   k.rope_angles = rope_angles, k.rope_half = rope_half, k.rope_interleaved = rope_interleaved;
   k.attend = attend, k.page_probabilities = page_probabilities, k.add_received = add_received;
