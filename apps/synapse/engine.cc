@@ -160,7 +160,7 @@ Result<Session*> Engine::start(int32_t reach) {
 
   const StateLayout& layout = model_->state_layout();
   Device& device = processor_->device();
-  SYN_TRY(pages, Region::make(PagePool::bytes_for(layout, options_.k_dtype, options_.v_dtype, context)));
+  SYN_TRY(pages, Region::make(PagePool::bytes_for(layout, options_.k_dtype, options_.v_dtype, limits_of(*model_, options_))));
   pages_ = std::move(pages);
   const size_t memory = pages_.bytes().size();
   SYN_TRY(region, Region::make(PagePool::arena_bytes(layout, options_.k_dtype, options_.v_dtype, memory) +

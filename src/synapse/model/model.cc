@@ -89,9 +89,13 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   m->read_embedding(parts_of(embedding, weights, c.n_layers));
 
   SYN_TRY(blocks, arena.zeroed<const Block*>(layer.size() * size_t(c.n_layers), "blocks"));
+  SYN_TRY(layer_ends, arena.zeroed<int32_t>(size_t(c.n_layers), "layers"));
+  m->layer_ends_ = layer_ends;
   size_t n = 0;
-  for (int32_t i = 0; i < c.n_layers; ++i)
+  for (int32_t i = 0; i < c.n_layers; ++i) {
     n += make_blocks(layer, parts_of({}, weights.scope(Text<64>("blk.", i, ".")), i), blocks.subspan(n));
+    layer_ends[size_t(i)] = int32_t(n);
+  }
   m->blocks_ = blocks.first(n);
 
   m->output_norm_ = read_norm(parts_of(output, weights, c.n_layers), "output_norm", c.dim);
@@ -99,13 +103,16 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   if (m->output_.w.empty()) m->output_.w = m->embedding_;  // tied
   m->output_.b = weights.find_vector("output.bias", c.vocab_size);
 
+  if (m->state_.n_row_floats > StateLayout::kMostRowFloats)
+    faults.add("recurrent state: more than ", StateLayout::kMostRowFloats, " floats a stream");
   for (const NamedWeight& w : table)
     if (!w.used) faults.add(w.name, ": ", m->family_, " has no use for it");
   if (faults.count() > faults_before) return faults.status(Code::corrupt, "model");
 
   const std::string_view model_json = wiring.family->model_json;
   uint64_t h = hash64(model_json.data(), model_json.size(), hash64(architecture.data(), architecture.size()));
-  for (int32_t number : {c.dim, c.hidden_dim, c.n_layers, c.n_heads, c.n_kv_heads, c.head_dim, c.vocab_size, c.n_rot, c.window, c.n_experts_used})
+  for (int32_t number : {c.dim, c.hidden_dim, c.n_layers, c.n_heads, c.n_kv_heads, c.head_dim, c.vocab_size, c.n_rot, c.window,
+                         c.n_experts_used})
     h = hash_number(h, number);
   for (const NamedWeight& w : table) h = hash_number(hash64(w.name.data(), w.name.size(), h), int64_t(w.tensor.dtype));
   const size_t mark = arena.mark();
@@ -134,10 +141,11 @@ Tensor Model::embed(Context& cx, Tensor ids, const Batch& batch) const {
   return embedding_norm_.w.empty() ? x : ops::norm(cx, x, embedding_norm_);
 }
 
-Tensor Model::forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel) const {
+Tensor Model::forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel, int32_t n_layers) const {
+  const size_t n_blocks = n_layers < config_.n_layers ? size_t(layer_ends_[size_t(n_layers) - 1]) : blocks_.size();
   const bool keep = cx.recorder && cx.recorder->keeps_activations();
   Tensor x = embed(cx, ids, batch);
-  for (const Block* block : blocks_) {
+  for (const Block* block : blocks_.first(n_blocks)) {
     if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED)) return {};
     const size_t mark = cx.arena.mark();
     Tensor y = block->forward(cx, x, x, batch);

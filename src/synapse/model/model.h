@@ -19,7 +19,9 @@ class Model {
 
   // ids (T) i32 on the device, rows of `batch`  ->  (T, dim), the input of the head. Rewinds the arena block by block
   // unless a recorder keeps activations. Looks at *cancel before every block and gives an empty Tensor when it is set.
-  Tensor forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel) const;
+  // Of n_layers layers the first, where that is less than there are.
+  Tensor forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel, int32_t n_layers = kAllLayers) const;
+  static constexpr int32_t kAllLayers = INT32_MAX;
   // hidden (T, dim)  ->  logits (T, V)
   Tensor head(Context& cx, Tensor hidden) const;
 
@@ -29,7 +31,10 @@ class Model {
   bool all_float() const { return all_float_; }        // no quantised matrix: float linears may use FMA
   bool all_f32() const { return all_f32_; }
   size_t weight_bytes() const { return weight_bytes_; }
-  uint64_t fingerprint() const { return fingerprint_; }  // of its numbers, shapes and some weights
+  // Of its wiring, numbers, shapes and some weights, and of which rotary frequencies a stream of this context turns by.
+  uint64_t fingerprint(int32_t context) const {
+    return fingerprint_ ^ uint64_t(config_.rope_long_after > 0 && context > config_.rope_long_after);
+  }
 
  private:
   Model() = default;
@@ -47,6 +52,7 @@ class Model {
   Tensor positions_;               // (positions, dim), or empty
   ops::NormWeights embedding_norm_;  // without weights: none
   std::span<const Block*> blocks_;
+  std::span<int32_t> layer_ends_;  // by layer: the number of blocks up to its last
   ops::NormWeights output_norm_;
   ops::Linear output_;
 };

@@ -136,7 +136,7 @@ const Block* make_attention(BlockParts& parts) {
   if (b->has_rope) b->rope = read_rope(parts, Rope(style));
 
   b->attrs.window = c.window_of(parts.layer);
-  b->attrs.kv_slot = parts.state.add_kv(c.n_kv_heads, D);
+  b->attrs.kv_slot = parts.state.add_kv(c.n_kv_heads, D, b->attrs.window);
   b->attrs.n_kv_heads = c.n_kv_heads;
   b->attrs.factor = c.attention_scale > 0 ? c.attention_scale : 1.0f / sqrt_f32(float(D));
   b->attrs.softcap = c.attn_softcap;
