@@ -318,5 +318,29 @@ TEST(session, greedy_next_follows_the_logits_and_stops_at_the_context) {
   EXPECT_EQ(s.next(greedy).status().message(), "context: full with 70 tokens");
 }
 
+// Keys are cached after rotation, and a context beyond the original one turns by other frequencies.
+TEST(session, streams_that_turn_by_other_frequencies_do_not_mix) {
+  TinyCheckpoint tiny("phi3", DType::q8_0);  // original context 128
+  const Checkpoint checkpoint = tiny.get();
+  Engine engine(checkpoint, kernels(), 1, default_cache());
+  const auto ids = some_ids(50, 80);
+  const auto fed = [&](int32_t context) -> Session& {
+    Session& s = engine.session(512, context);
+    EXPECT_TRUE(s.feed(ids).ok());
+    return s;
+  };
+  const auto last = [](Session& s) {
+    const auto row = *s.logits();
+    return hash64(row.data(), row.size_bytes());
+  };
+  Session &within = fed(128), &beyond = fed(129), &farther = fed(300);
+  EXPECT_NE(last(within), last(beyond));
+  EXPECT_EQ(last(beyond), last(farther));
+  EXPECT_FALSE(within.clone_to(beyond).ok());
+  EXPECT_FALSE(beyond.restore(saved(within)).ok());
+  EXPECT_TRUE(beyond.clone_to(farther).ok());
+  EXPECT_TRUE(beyond.restore(saved(farther)).ok());
+}
+
 }  // namespace
 }  // namespace synapse::test
