@@ -222,7 +222,10 @@ INSTANTIATE_TEST_SUITE_P(families, Equivalence,
                                          Case{"gptneox", DType::q8_0},     // parallel residuals, biases, layer norms
                                          Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0},
                                          Case{"llama", DType::q8_0, 0, Memory::keys_and_rows},
-                                         Case{"llama", DType::q8_0, 0, Memory::rows}));
+                                         Case{"llama", DType::q8_0, 0, Memory::rows},
+                                         Case{"mamba", DType::q8_0}, Case{"mamba2", DType::q4_0}, Case{"rwkv7", DType::q8_0},
+                                         Case{"jamba", DType::q4_0}, Case{"granitehybrid", DType::q8_0},
+                                         Case{"falcon-h1", DType::q8_0}, Case{"qwen3next", DType::q8_0}));
 
 INSTANTIATE_TEST_SUITE_P(other_formats, Equivalence, testing::Values(Case{"qwen3", DType::q4_k}, Case{"qwen3", DType::q6_k}, Case{"qwen3", DType::int8}));
 
@@ -313,6 +316,30 @@ TEST(session, greedy_next_follows_the_logits_and_stops_at_the_context) {
   }
   EXPECT_EQ(s.ids().size(), 70u);
   EXPECT_EQ(s.next(greedy).status().message(), "context: full with 70 tokens");
+}
+
+// Keys are cached after rotation, and a context beyond the original one turns by other frequencies.
+TEST(session, streams_that_turn_by_other_frequencies_do_not_mix) {
+  TinyCheckpoint tiny("phi3", DType::q8_0);  // original context 128
+  const Checkpoint checkpoint = tiny.get();
+  Engine engine(checkpoint, kernels(), 1, default_cache());
+  const auto ids = some_ids(50, 80);
+  const auto fed = [&](int32_t context) -> Session& {
+    Session& s = engine.session(512, context);
+    EXPECT_TRUE(s.feed(ids).ok());
+    return s;
+  };
+  const auto last = [](Session& s) {
+    const auto row = *s.logits();
+    return hash64(row.data(), row.size_bytes());
+  };
+  Session &within = fed(128), &beyond = fed(129), &farther = fed(300);
+  EXPECT_NE(last(within), last(beyond));
+  EXPECT_EQ(last(beyond), last(farther));
+  EXPECT_FALSE(within.clone_to(beyond).ok());
+  EXPECT_FALSE(beyond.restore(saved(within)).ok());
+  EXPECT_TRUE(beyond.clone_to(farther).ok());
+  EXPECT_TRUE(beyond.restore(saved(farther)).ok());
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ constexpr OpCase kCases[] = {
     {.name = "get_rows.bf16", .op = Op::get_rows, .T = 5, .n = 33, .format = {bf16}},
     {.name = "get_rows.q8_0", .op = Op::get_rows, .T = 40, .n = 1056, .format = {q8_0}},
     {.name = "get_rows.q4_0", .op = Op::get_rows, .T = 5, .n = 96, .format = {q4_0}},
-    {.name = "get_position_rows", .op = Op::get_position_rows, .T = 7, .n = 33, .n_streams = 2, .position = 3, .format = {f16}},
+    {.name = "get_position_rows", .op = Op::get_position_rows, .T = 7, .n = 33, .format = {f16}, .n_streams = 2, .position = 3},
 
     {.name = "linear.q8_0.decode", .op = Op::linears, .T = 1, .n = 256, .out = {256}, .format = {q8_0}},
     {.name = "linear.q8_0.tail", .op = Op::linears, .T = 7, .n = 96, .out = {37}, .format = {q8_0}, .bias = true},

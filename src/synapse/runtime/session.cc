@@ -51,7 +51,7 @@ size_t work_bytes(const Model& model, Device& device, const SessionOptions& opti
 
 // What makes a state besides the ids.
 uint64_t prefix_key(const Model& model, const PagePool& pool, const SessionOptions& options) {
-  const uint64_t parts[] = {model.fingerprint(), info(pool.k_dtype()).gguf_id, info(pool.v_dtype()).gguf_id,
+  const uint64_t parts[] = {model.fingerprint(options.max_seq_len), info(pool.k_dtype()).gguf_id, info(pool.v_dtype()).gguf_id,
                             uint64_t(options.max_seq_len)};
   return hash64(parts, sizeof parts);
 }
