@@ -133,7 +133,7 @@ class Run(Case):
         self.assertRegex(process.stderr.decode(), r"context: 1\d\d of the model's 256")
 
     def test_cache_types(self):
-        for word in ("f32", "f16"):
+        for word in ("f32", "f16", "q8_0"):
             self.assertEqual(self.data_of(greedy("-n", "24", "-ctk", word, "-ctv", word)), greedy("-n", "24").stdout.decode())
 
     def test_broken_pipe_is_silent(self):
