@@ -87,7 +87,7 @@ class Engine {
 };
 
 // Opens a source; what is wrong with it is printed, a line each.
-Result<std::unique_ptr<Source>> open_source(const std::string& name);
+Result<std::unique_ptr<Source>> open_source(const std::string& name, const std::vector<std::string>& family_dirs);
 // build_model, its faults printed.
 Status require_model(Engine& engine, bool expand);
 

@@ -10,15 +10,17 @@ namespace synapse::cli {
 
 struct Flags {
   std::string model;
+  std::vector<std::string> family_dirs;
   int32_t threads = 0;         // 0: as many as are good here
   std::string isa;             // of kernel_variants(); empty: the best this processor has
   int32_t ctx_size = 0;        // positions; 0: the model's
   int32_t batch_size = 512;    // rows of prefill at once
-  std::string cache_type_k, cache_type_v;  // "f32", "f16"; empty: by the model
+  std::string cache_type_k, cache_type_v;  // "f32", "f16", "q8_0", "q4_0"; empty: by the model
   std::string memory_budget;   // a size; empty: none
 };
 
-void add_model_flag(CLI::App& verb, Flags& flags);    // -m
+void add_model_flag(CLI::App& verb, Flags& flags);    // -m --family-dir
+void add_family_flag(CLI::App& verb, Flags& flags);   // --family-dir
 void add_isa_flag(CLI::App& verb, Flags& flags);      // --isa
 void add_compute_flags(CLI::App& verb, Flags& flags);  // -t --isa
 void add_context_flags(CLI::App& verb, Flags& flags);  // -c -b -ctk -ctv --memory-budget

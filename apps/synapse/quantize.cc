@@ -127,7 +127,7 @@ Status quantize(const QuantizeFlags& o) {
   Flags flags = o.flags;
   if (words.threads) flags.threads = words.threads;
 
-  SYN_TRY(source, open_source(words.in));
+  SYN_TRY(source, open_source(words.in, flags.family_dirs));
   std::optional<Imatrix> imatrix;
   if (!o.imatrix.empty()) {
     SYN_TRY(read, read_imatrix(o.imatrix));
@@ -171,6 +171,7 @@ void add_quantize(CLI::App& app, Action& action) {
   verb->add_flag("--dry-run", o.dry_run, "print what each tensor becomes and how large, and write nothing");
   verb->add_flag("--force", o.force, "overwrite the file");
   verb->add_flag("--json", o.json, "what was written, or the plan, as one JSON object");
+  add_family_flag(*verb, o.flags);
   add_compute_flags(*verb, o.flags);
 }
 

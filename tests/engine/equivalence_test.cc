@@ -1,6 +1,8 @@
 // What must not change a single bit: chunking, batching, threads, instruction sets, saving, cloning, going back.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tiny_model.h"
 
 namespace synapse::test {
@@ -11,14 +13,32 @@ constexpr int32_t kT = 150;  // crosses two page boundaries
 struct Case {
   const char* architecture;
   DType dtype;
+  int32_t window = 0;
+  Memory memory = Memory::keys;
+  DType k_cache = DType::bf16, v_cache = DType::bf16;  // bf16: the model's own
+
+  SessionOptions cache() const {
+    SessionOptions o;
+    o.k_dtype = k_cache, o.v_dtype = v_cache;
+    return o;
+  }
 };
-void PrintTo(const Case& c, std::ostream* os) { *os << c.architecture << " " << label(c.dtype); }
+void PrintTo(const Case& c, std::ostream* os) {
+  *os << c.architecture << " " << label(c.dtype) << " window " << c.window << " memory " << int(c.memory);
+  if (c.k_cache != DType::bf16) *os << " cache " << label(c.k_cache) << " " << label(c.v_cache);
+}
+Shape shape_of(const Case& c) {
+  Shape shape;
+  shape.window = c.window;
+  if (info(c.dtype).block_elements == 256) shape.dim = shape.hidden_dim = 256, shape.n_heads = 8;
+  return shape;
+}
 
 class Equivalence : public testing::TestWithParam<Case> {
  protected:
-  TinyCheckpoint tiny{GetParam().architecture, GetParam().dtype};
+  TinyCheckpoint tiny{GetParam().architecture, GetParam().dtype, shape_of(GetParam())};
   Checkpoint checkpoint = tiny.get();
-  Engine engine{checkpoint, kernels(), 2, default_cache()};
+  Engine engine{checkpoint, kernels(), 2, GetParam().cache(), GetParam().memory};
   std::vector<int32_t> ids = some_ids(kT, 80);
 
   std::vector<uint64_t> digests(Engine& e, int32_t chunk) {
@@ -29,9 +49,9 @@ class Equivalence : public testing::TestWithParam<Case> {
     return d.rows;
   }
   uint64_t last(Session& s) {
-    auto row = s.logits();
-    EXPECT_TRUE(row.ok()) << row.status().message();
-    return row.ok() ? hash64(row->data(), row->size_bytes()) : 0;
+    const uint64_t digest = last_digest(s);
+    EXPECT_NE(digest, 0u) << s.logits().status().message();
+    return digest;
   }
 };
 
@@ -46,14 +66,14 @@ TEST_P(Equivalence, prefill_equals_decode_one_by_one_and_any_chunking) {
 TEST_P(Equivalence, threads_do_not_matter) {
   const auto whole = digests(engine, kT);
   for (int32_t n : {1, 3, 5}) {
-    Engine other(checkpoint, kernels(), n, default_cache());
+    Engine other(checkpoint, kernels(), n, GetParam().cache(), GetParam().memory);
     EXPECT_EQ(digests(other, 50), whole) << n << " threads";
   }
 }
 
 TEST_P(Equivalence, instruction_sets_agree) {
   const auto last_logits = [&](const Kernels& k) {
-    Engine e(checkpoint, k, 1, default_cache());
+    Engine e(checkpoint, k, 1, GetParam().cache(), GetParam().memory);
     Session& s = e.session(40);
     EXPECT_TRUE(s.feed(ids).ok());
     const auto row = *s.logits();
@@ -93,19 +113,20 @@ TEST_P(Equivalence, a_batch_of_streams_equals_the_streams_alone) {
     Context cx{engine.device(), work, nullptr, !model.all_float()};
     const Tensor t = cx.make(DType::i32, {int32_t(tokens.size())});
     engine.device().write(t, tokens.data());
-    const Batch batch{batch_streams, int32_t(tokens.size())};
+    const Batch batch{batch_streams, int32_t(tokens.size()), is_quantised(engine.pages().k_dtype()) || is_quantised(engine.pages().v_dtype())};
     const Tensor y = model.head(cx, model.forward(cx, t, batch, nullptr));
     for (const Stream& s : batch_streams)
       if (out) out->push_back(hash64(static_cast<float*>(y.data) + size_t(s.first_row + s.n_rows - 1) * 80, 80 * 4));
   };
   for (int i = 0; i < 3; ++i) {
     const auto past = some_ids(history[i], 80, uint64_t(10 + i));
-    Arena& a = engine.arena(State::arena_bytes(model.state_layout(), 512));
-    states.push_back(*State::make(model.state_layout(), engine.pages().source(), 512, a));
-    ASSERT_TRUE(states[size_t(i)]->reserve(0, history[i] + n_rows[i]).ok());
-    const Stream fill{&states[size_t(i)]->kv(), 0, history[i], 0};
+    Arena& a = engine.arena(State::arena_bytes(model.state_layout(), {.max_positions = 512}));
+    states.push_back(*State::make(model.state_layout(), engine.pages().source(), {.max_positions = 512}, a));
+    ASSERT_TRUE(states[size_t(i)]->reserve(0, history[i]).ok());
+    const Stream fill = states[size_t(i)]->stream(0, history[i]);
     forward({&fill, 1}, past, nullptr);
-    streams.push_back({&states[size_t(i)]->kv(), row, n_rows[i], history[i]});
+    ASSERT_TRUE(states[size_t(i)]->reserve(history[i], n_rows[i]).ok());
+    streams.push_back(states[size_t(i)]->stream(row, n_rows[i]));
     row += n_rows[i];
   }
   forward(streams, all_ids, &together);
@@ -120,14 +141,7 @@ TEST_P(Equivalence, truncated_cloned_and_restored_streams_go_on_as_the_original)
   Session& clone = engine.session();
   ASSERT_TRUE(original.clone_to(clone).ok());
   EXPECT_EQ(last(clone), at_head);
-  std::vector<uint8_t> file;
-  const Sink sink{[](void* f, std::span<const uint8_t> b) -> Status {
-                    auto& bytes = *static_cast<std::vector<uint8_t>*>(f);
-                    bytes.insert(bytes.end(), b.begin(), b.end());
-                    return {};
-                  },
-                  &file};
-  ASSERT_TRUE(original.save(sink).ok());
+  const auto file = saved(original);
   ASSERT_TRUE(original.feed(tail).ok());
   const uint64_t at_tail = last(original);
 
@@ -170,14 +184,7 @@ TEST_P(Equivalence, the_samplers_state_belongs_to_the_stream) {
   o.mirostat_tau = 1, o.mirostat_eta = 0.1f;
   Session& clone = engine.session();
   ASSERT_TRUE(s.clone_to(clone).ok());
-  std::vector<uint8_t> file;
-  const Sink sink{[](void* f, std::span<const uint8_t> b) -> Status {
-                    auto& bytes = *static_cast<std::vector<uint8_t>*>(f);
-                    bytes.insert(bytes.end(), b.begin(), b.end());
-                    return {};
-                  },
-                  &file};
-  ASSERT_TRUE(s.save(sink).ok());
+  const auto file = saved(s);
   const auto wanted = write(s, 40);
   EXPECT_EQ(write(clone, 40), wanted);
   Session& restored = engine.session();
@@ -191,20 +198,41 @@ TEST_P(Equivalence, the_samplers_state_belongs_to_the_stream) {
   EXPECT_NE(write(fresh, 40), wanted);
 }
 
-TEST_P(Equivalence, pages_return_to_the_pool) {
-  const int32_t before = engine.pages().n_used();
+TEST_P(Equivalence, memory_returns_to_the_pool) {
+  const PagePool& pool = engine.pages();
+  const auto used = [&] {
+    return size_t(pool.n_used()) * pool.bytes_of_page() + size_t(pool.n_row_blocks_used()) * pool.bytes_of_row_block();
+  };
+  const size_t before = used();
   Session& s = engine.session();
   ASSERT_TRUE(s.feed(ids).ok());
-  EXPECT_GT(engine.pages().n_used(), before);
-  EXPECT_EQ(s.cache_bytes(), size_t(engine.pages().n_used() - before) * engine.pages().bytes_of_page());
+  EXPECT_GT(used(), before);
+  EXPECT_EQ(s.cache_bytes(), used() - before);
   ASSERT_TRUE(s.truncate(0).ok());
-  EXPECT_EQ(engine.pages().n_used(), before);
+  EXPECT_EQ(used(), before);
+  EXPECT_EQ(s.cache_bytes(), 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(families, Equivalence,
                          testing::Values(Case{"llama", DType::f32}, Case{"llama", DType::q8_0}, Case{"qwen2", DType::q4_0},
                                          Case{"qwen3", DType::f16}, Case{"qwen3", DType::bf16}, Case{"qwen3", DType::q8_0},
-                                         Case{"qwen3", DType::q4_0}, Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0}));
+                                         Case{"qwen3", DType::q4_0}, Case{"qwen3", DType::q8_0, 40},
+                                         Case{"gemma2", DType::q8_0, 40},  // window and full layers, soft-caps, post-norms
+                                         Case{"phi3", DType::q4_0, 40},    // fused matrices, two sets of frequencies
+                                         Case{"gptneox", DType::q8_0},     // parallel residuals, biases, layer norms
+                                         Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0},
+                                         Case{"llama", DType::q8_0, 0, Memory::keys_and_rows},
+                                         Case{"llama", DType::q8_0, 0, Memory::rows},
+                                         Case{"mamba", DType::q8_0}, Case{"mamba2", DType::q4_0}, Case{"rwkv7", DType::q8_0},
+                                         Case{"jamba", DType::q4_0}, Case{"granitehybrid", DType::q8_0},
+                                         Case{"falcon-h1", DType::q8_0}, Case{"qwen3next", DType::q8_0}));
+
+INSTANTIATE_TEST_SUITE_P(other_formats, Equivalence, testing::Values(Case{"qwen3", DType::q4_k}, Case{"qwen3", DType::q6_k}, Case{"qwen3", DType::int8}));
+
+INSTANTIATE_TEST_SUITE_P(quantised_caches, Equivalence,
+                         testing::Values(Case{"qwen3", DType::q8_0, 0, Memory::keys, DType::q8_0, DType::q8_0}, Case{"llama", DType::q4_0, 0, Memory::keys, DType::q4_0, DType::q4_0},
+                                         Case{"qwen2", DType::q8_0, 0, Memory::keys, DType::q8_0, DType::q4_0}, Case{"llama", DType::q8_0, 0, Memory::keys, DType::f16, DType::q8_0},
+                                         Case{"qwen3", DType::q8_0, 40, Memory::keys, DType::q8_0, DType::q8_0}));
 
 TEST(session, a_feed_that_fails_leaves_the_stream_as_it_was) {
   TinyCheckpoint tiny("qwen3", DType::q8_0);
@@ -227,6 +255,49 @@ TEST(session, a_feed_that_fails_leaves_the_stream_as_it_was) {
   EXPECT_EQ(hash64(after.data(), after.size_bytes()), was);
 }
 
+TEST(session, a_quantised_cache_is_close_to_an_exact_one_and_smaller) {
+  TinyCheckpoint tiny("qwen3", DType::f32);
+  const Checkpoint checkpoint = tiny.get();
+  const auto last_logits = [&](DType cache, size_t& bytes) {
+    SessionOptions o;
+    o.k_dtype = o.v_dtype = cache;
+    Engine engine(checkpoint, kernels(), 1, o);
+    Session& s = engine.session();
+    EXPECT_TRUE(s.feed(some_ids(150, 80)).ok());
+    bytes = s.cache_bytes();
+    const auto row = *s.logits();
+    return std::vector<float>(row.begin(), row.end());
+  };
+  size_t exact_bytes = 0, bytes = 0;
+  const std::vector<float> exact = last_logits(DType::f32, exact_bytes);
+  const auto distance = [&](DType cache) {
+    const std::vector<float> other = last_logits(cache, bytes);
+    double d = 0, all = 0;
+    for (size_t i = 0; i < exact.size(); ++i) {
+      d += double(other[i] - exact[i]) * double(other[i] - exact[i]), all += double(exact[i]) * double(exact[i]);
+    }
+    return std::sqrt(d / all);
+  };
+  EXPECT_LT(distance(DType::q8_0), 0.01);
+  EXPECT_LT(bytes * 3, exact_bytes);
+  EXPECT_LT(distance(DType::q4_0), 0.15);
+  EXPECT_LT(bytes * 6, exact_bytes);
+}
+
+TEST(session, heads_that_are_no_whole_blocks_are_not_quantised) {
+  Shape shape;
+  shape.head_dim = 24;
+  TinyCheckpoint tiny("llama", DType::q8_0, shape);
+  const Checkpoint checkpoint = tiny.get();
+  Engine engine(checkpoint, kernels(), 1, default_cache());
+  ASSERT_TRUE(engine.status().ok()) << engine.status().message();
+  std::vector<uint8_t> memory(1 << 16), tables(1 << 16);
+  Arena arena(tables.data(), tables.size());
+  const auto pool = [&](DType k) { return PagePool::make(engine.device(), engine.model().state_layout(), k, DType::f16, memory, arena); };
+  EXPECT_EQ(pool(DType::q8_0).status().message(), "cache type: Q8_0 with heads of 24 numbers, wanted multiples of 32");
+  EXPECT_EQ(pool(DType::q6_k).status().message(), "cache type: Q6_K, wanted F32, F16, Q8_0 or Q4_0");
+}
+
 TEST(session, greedy_next_follows_the_logits_and_stops_at_the_context) {
   Shape shape;
   shape.max_seq_len = 70;
@@ -245,6 +316,30 @@ TEST(session, greedy_next_follows_the_logits_and_stops_at_the_context) {
   }
   EXPECT_EQ(s.ids().size(), 70u);
   EXPECT_EQ(s.next(greedy).status().message(), "context: full with 70 tokens");
+}
+
+// Keys are cached after rotation, and a context beyond the original one turns by other frequencies.
+TEST(session, streams_that_turn_by_other_frequencies_do_not_mix) {
+  TinyCheckpoint tiny("phi3", DType::q8_0);  // original context 128
+  const Checkpoint checkpoint = tiny.get();
+  Engine engine(checkpoint, kernels(), 1, default_cache());
+  const auto ids = some_ids(50, 80);
+  const auto fed = [&](int32_t context) -> Session& {
+    Session& s = engine.session(512, context);
+    EXPECT_TRUE(s.feed(ids).ok());
+    return s;
+  };
+  const auto last = [](Session& s) {
+    const auto row = *s.logits();
+    return hash64(row.data(), row.size_bytes());
+  };
+  Session &within = fed(128), &beyond = fed(129), &farther = fed(300);
+  EXPECT_NE(last(within), last(beyond));
+  EXPECT_EQ(last(beyond), last(farther));
+  EXPECT_FALSE(within.clone_to(beyond).ok());
+  EXPECT_FALSE(beyond.restore(saved(within)).ok());
+  EXPECT_TRUE(beyond.clone_to(farther).ok());
+  EXPECT_TRUE(beyond.restore(saved(farther)).ok());
 }
 
 }  // namespace

@@ -1,61 +1,28 @@
 #include "formula_model.h"
 
-#include "synapse/base/math.h"
-#include "synapse/base/rng.h"
+#include "formula_maker.h"
 
 namespace synapse::test {
 namespace {
 
-struct Maker {
-  static constexpr size_t kMost = 128;
+// What an architecture's layers have beside the usual.
+struct Traits {
   std::string_view architecture;
-  DType dtype;
-  const Kernels& kernels;
-  Arena& arena;
-  MetaEntry* metadata = arena.array<MetaEntry>(kMost);
-  NamedTensor* tensors = arena.array<NamedTensor>(kMost);
-  size_t n_metadata = 0, n_tensors = 0;
-
-  template <typename... Parts>
-  std::string_view name(const Parts&... parts) {
-    const Text<96> text(parts...);
-    char* kept = arena.array<char>(text.view().size());
-    SYN_CHECK(kept);
-    std::memcpy(kept, text.view().data(), text.view().size());
-    return {kept, text.view().size()};
-  }
-
-  MetaValue& meta(std::string_view key, MetaType type) {
-    SYN_CHECK(metadata && n_metadata < kMost);
-    MetaEntry& entry = metadata[n_metadata++] = {key, {}};
-    entry.value.type = type;
-    return entry.value;
-  }
-  void number(std::string_view key, int32_t n) { meta(name(architecture, ".", key), MetaType::u32).u = uint64_t(n); }
-  void real(std::string_view key, double x) { meta(name(architecture, ".", key), MetaType::f32).f = x; }
-
-  // base + scale * u, u uniform in [-1, 1).
-  void add(std::string_view tensor, DType type, std::initializer_list<int32_t> dims, float base, float scale) {
-    SYN_CHECK(tensors && n_tensors < kMost);
-    Tensor t = make_tensor(nullptr, type, dims);
-    t.data = arena.alloc(t.bytes());
-    const size_t mark = arena.mark();
-    float* x = arena.array<float>(t.size());
-    SYN_CHECK(t.data && x);
-    const uint64_t seed = hash64(tensor.data(), tensor.size());
-    for (size_t i = 0; i < t.size(); ++i) x[i] = base + scale * (2 * random_unit(seed, i) - 1);
-    kernels.formats[size_t(type)].quantize(t.data, x, t.size());
-    arena.rewind(mark);
-    tensors[n_tensors++] = {tensor, t};
-  }
-  void vector(std::string_view tensor, int32_t n, float base, float scale) { add(tensor, DType::f32, {n}, base, scale); }
-  void matrix(std::string_view tensor, int32_t rows, int32_t cols) {
-    add(tensor, dtype, {rows, cols}, 0, 1.5f / sqrt_f32(float(cols)));
-  }
-  void experts(std::string_view tensor, int32_t n, int32_t rows, int32_t cols) {
-    add(tensor, dtype, {n, rows, cols}, 0, 1.5f / sqrt_f32(float(cols)));
-  }
+  bool head_norms, biases, post_norms, fused, layer_norms;
 };
+constexpr Traits kTraits[] = {
+    {"llama", false, false, false, false, false}, {"qwen2", false, true, false, false, false},
+    {"qwen3", true, false, false, false, false},  {"gemma2", false, false, true, false, false},
+    {"phi3", false, false, false, true, false},   {"gptneox", false, true, false, true, true},
+    {"qwen3moe", true, false, false, false, false}, {"qwen2moe", false, true, false, false, false},
+};
+
+const Traits& traits_of(std::string_view architecture) {
+  for (const Traits& t : kTraits)
+    if (t.architecture == architecture) return t;
+  SYN_CHECK(!"an architecture without a formula model");
+  return kTraits[0];
+}
 
 }  // namespace
 
@@ -70,14 +37,22 @@ Checkpoint FormulaModel::checkpoint(Arena& arena) const {
 
 FormulaModel make_formula_model(std::string_view architecture, DType dtype, const Shape& s, const Kernels& kernels,
                                 Arena& arena) {
-  Maker m{architecture, dtype, kernels, arena};
+  if (is_recurrent(architecture)) return make_recurrent_model(architecture, dtype, s, kernels, arena);
+  FormulaMaker m{architecture, dtype, kernels, arena};
+  const Traits& has = traits_of(architecture);
   m.meta("general.architecture", MetaType::string).text = architecture;
   m.number("block_count", s.n_layers), m.number("embedding_length", s.dim);
   m.number("feed_forward_length", s.hidden_dim), m.number("attention.head_count", s.n_heads);
   m.number("attention.head_count_kv", s.n_kv_heads), m.number("attention.key_length", s.head_dim);
   m.number("context_length", s.max_seq_len);
   if (s.window) m.number("attention.sliding_window", s.window);
-  m.real("attention.layer_norm_rms_epsilon", 1e-6), m.real("rope.freq_base", 10000);
+  m.real(has.layer_norms ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-6);
+  m.real("rope.freq_base", 10000);
+  if (has.post_norms) m.real("attn_logit_softcapping", 5), m.real("final_logit_softcapping", 4);
+  if (architecture == "phi3") {
+    m.number("rope.scaling.original_context_length", 128), m.real("rope.scaling.attn_factor", 1.2);
+    m.vector("rope_factors_long.weight", s.head_dim / 2, 4, 2), m.vector("rope_factors_short.weight", s.head_dim / 2, 1.5f, 0.4f);
+  }
 
   const bool is_moe = architecture.ends_with("moe");
   if (is_moe) {
@@ -87,34 +62,46 @@ FormulaModel make_formula_model(std::string_view architecture, DType dtype, cons
   }
 
   m.add("token_embd.weight", dtype, {s.vocab_size, s.dim}, 0, 0.5f);
-  m.vector("output_norm.weight", s.dim, 1, 0.2f);
   const int32_t q = s.n_heads * s.head_dim, kv = s.n_kv_heads * s.head_dim;
+  const auto norm = [&](std::string_view stem, int32_t n) {
+    m.vector(m.name(stem, ".weight"), n, 1, 0.2f);
+    if (has.layer_norms) m.vector(m.name(stem, ".bias"), n, 0, 0.2f);
+  };
+  const auto linear = [&](std::string_view stem, int32_t rows, int32_t cols, bool biased) {
+    m.matrix(m.name(stem, ".weight"), rows, cols);
+    if (biased) m.vector(m.name(stem, ".bias"), rows, 0, 0.3f);
+  };
+  norm("output_norm", s.dim);
   for (int32_t i = 0; i < s.n_layers; ++i) {
     const auto blk = [&](std::string_view part) { return m.name("blk.", i, ".", part); };
-    m.vector(blk("attn_norm.weight"), s.dim, 1, 0.2f), m.vector(blk("ffn_norm.weight"), s.dim, 1, 0.2f);
-    m.matrix(blk("attn_q.weight"), q, s.dim), m.matrix(blk("attn_k.weight"), kv, s.dim);
-    m.matrix(blk("attn_v.weight"), kv, s.dim), m.matrix(blk("attn_output.weight"), s.dim, q);
-    if (!is_moe) {
-      m.matrix(blk("ffn_gate.weight"), s.hidden_dim, s.dim), m.matrix(blk("ffn_up.weight"), s.hidden_dim, s.dim);
-      m.matrix(blk("ffn_down.weight"), s.dim, s.hidden_dim);
+    const bool all_biased = has.layer_norms;
+    norm(blk("attn_norm"), s.dim), norm(blk("ffn_norm"), s.dim);
+    if (has.post_norms) norm(blk("post_attention_norm"), s.dim), norm(blk("post_ffw_norm"), s.dim);
+    if (has.head_norms) norm(blk("attn_q_norm"), s.head_dim), norm(blk("attn_k_norm"), s.head_dim);
+    if (has.fused) {
+      linear(blk("attn_qkv"), q + 2 * kv, s.dim, has.biases);
     } else {
+      linear(blk("attn_q"), q, s.dim, has.biases), linear(blk("attn_k"), kv, s.dim, has.biases);
+      linear(blk("attn_v"), kv, s.dim, has.biases);
+    }
+    linear(blk("attn_output"), s.dim, q, all_biased);
+    if (has.layer_norms) {  // not gated
+      linear(blk("ffn_up"), s.hidden_dim, s.dim, all_biased);
+    } else if (has.fused) {
+      linear(blk("ffn_up"), 2 * s.hidden_dim, s.dim, false);
+    } else if (is_moe) {
       m.add(blk("ffn_gate_inp.weight"), DType::f32, {s.n_experts, s.dim}, 0, 0.3f);  // floats, as files have it
       m.experts(blk("ffn_gate_exps.weight"), s.n_experts, s.expert_hidden_dim, s.dim);
       m.experts(blk("ffn_up_exps.weight"), s.n_experts, s.expert_hidden_dim, s.dim);
       m.experts(blk("ffn_down_exps.weight"), s.n_experts, s.dim, s.expert_hidden_dim);
+    } else {
+      linear(blk("ffn_gate"), s.hidden_dim, s.dim, false), linear(blk("ffn_up"), s.hidden_dim, s.dim, false);
     }
+    if (!is_moe) linear(blk("ffn_down"), s.dim, s.hidden_dim, all_biased);
     if (architecture == "qwen2moe") {
-      m.matrix(blk("ffn_gate_shexp.weight"), s.hidden_dim, s.dim), m.matrix(blk("ffn_up_shexp.weight"), s.hidden_dim, s.dim);
-      m.matrix(blk("ffn_down_shexp.weight"), s.dim, s.hidden_dim);
+      linear(blk("ffn_gate_shexp"), s.hidden_dim, s.dim, false), linear(blk("ffn_up_shexp"), s.hidden_dim, s.dim, false);
+      linear(blk("ffn_down_shexp"), s.dim, s.hidden_dim, false);
       m.vector(blk("ffn_gate_inp_shexp.weight"), s.dim, 0, 0.3f);
-    }
-    if (architecture == "qwen3" || architecture == "qwen3moe") {
-      m.vector(blk("attn_q_norm.weight"), s.head_dim, 1, 0.2f);
-      m.vector(blk("attn_k_norm.weight"), s.head_dim, 1, 0.2f);
-    }
-    if (architecture == "qwen2" || architecture == "qwen2moe") {
-      m.vector(blk("attn_q.bias"), q, 0, 0.3f), m.vector(blk("attn_k.bias"), kv, 0, 0.3f);
-      m.vector(blk("attn_v.bias"), kv, 0, 0.3f);
     }
   }
   return {{m.metadata, m.n_metadata}, {m.tensors, m.n_tensors}};

@@ -37,8 +37,18 @@ inline int32_t units_per_item(int64_t work_per_unit) {
 }
 inline int32_t ceil_div(int32_t a, int32_t b) { return (a + b - 1) / b; }
 
+// The stream that a row of the batch belongs to.
+inline const Stream& stream_of(const Batch& batch, int32_t row) {
+  for (const Stream& s : batch.streams)
+    if (row >= s.first_row && row < s.first_row + s.n_rows) return s;
+  SYN_CHECK(!"a row of no stream");
+  return batch.streams[0];
+}
+inline int32_t position_of(const Stream& s, int32_t row) { return s.position + (row - s.first_row); }
+
 void run_copy(const Run&);
 void run_get_rows(const Run&);
+void run_get_position_rows(const Run&);
 void run_linears(const Run&);
 void run_norm_linears(const Run&);
 void run_gated_linears(const Run&);
@@ -47,6 +57,7 @@ void run_norm(const Run&);
 void run_activate(const Run&);
 void run_add(const Run&);
 void run_scale(const Run&);
+void run_soft_cap(const Run&);
 void run_rope(const Run&);
 void run_kv_append(const Run&);
 void run_attention(const Run&);
@@ -54,6 +65,15 @@ void run_route(const Run&);
 void run_expert_linears(const Run&);
 void run_expert_gated_linears(const Run&);
 void run_expert_sum(const Run&);
+void run_gate(const Run&);
+void run_lerp(const Run&);
+void run_slice(const Run&);
+void run_token_shift(const Run&);
+void run_conv1d(const Run&);
+void run_selective_scan(const Run&);
+void run_ssd_scan(const Run&);
+void run_wkv7(const Run&);
+void run_gated_delta(const Run&);
 
 // Take from `arena` what the op takes while it runs: from a counting arena, to learn the bytes.
 using Scratch = void (*)(const OpCall& call, const Kernels& kernels, int32_t n_threads, Arena& arena);
@@ -63,5 +83,6 @@ void scratch_kv_append(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_attention(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_route(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_experts(const OpCall&, const Kernels&, int32_t, Arena&);
+void scratch_scan(const OpCall&, const Kernels&, int32_t, Arena&);
 
 }  // namespace synapse::cpu

@@ -7,6 +7,7 @@ namespace {
 
 constexpr int32_t kMaxPairs = 3;
 constexpr int32_t kMaxItems = 64;   // of one weight: a thread then reads neighbouring groups, and prefetches them
+constexpr Tensor kNoBias;
 
 struct Weights {
   const Tensor* w;
@@ -53,7 +54,6 @@ void add_weights(Plan& p, const Tensor& w, const Tensor& b, const Kernels& kerne
 }
 
 Plan make_plan(const OpCall& call, const Kernels& kernels, int32_t n_threads, Arena& arena) {
-  static constexpr Tensor no_bias;
   Plan p;
   p.x = &call.in[0], p.n_rows = p.x->rows(), p.n = p.x->cols();
   p.row_block = p.n_rows < kRowBlock ? p.n_rows : kRowBlock;
@@ -63,7 +63,7 @@ Plan make_plan(const OpCall& call, const Kernels& kernels, int32_t n_threads, Ar
     p.normed = arena.array<float>(size_t(p.n_rows) * size_t(p.n), Arena::kAlign);
   }
   if (call.op == Op::gated_linears) {
-    add_weights(p, call.in[1], no_bias, kernels, arena), add_weights(p, call.in[2], no_bias, kernels, arena);
+    add_weights(p, call.in[1], call.in[3], kernels, arena), add_weights(p, call.in[2], call.in[4], kernels, arena);
   } else if (call.op == Op::linear_add) {
     add_weights(p, call.in[1], call.in[2], kernels, arena);
   } else {
@@ -91,6 +91,15 @@ void prepare_rows(const Run& run, const Plan& p) {
     }
     for (int32_t i = 0; i < p.n_quantised; ++i) quantise_into(run.kernels, p.quantised[i], row, x, p.groups[i]);
   });
+}
+
+// acc + bias, in place: for what comes between the linear and its output.
+void add_bias(const Weights& w, int32_t group, int32_t n_rows, float* acc) {
+  if (w.b->empty()) return;
+  const float* bias = f32(*w.b) + size_t(group) * kTileRows;
+  const int32_t columns = columns_of(*w.w, group);
+  for (int32_t r = 0; r < n_rows; ++r)
+    for (int32_t c = 0; c < columns; ++c) acc[r * kTileRows + c] = acc[r * kTileRows + c] + bias[c];
 }
 
 // out = (acc + bias) + residual, of one group's columns.
@@ -156,8 +165,9 @@ void run_gated_linears(const Run& run) {
     float* u = g + p.acc_floats();
     multiply(run, *p.weights[0].w, p.rows_of(p.weights[0]), group, row, n_rows, p.tile(thread), g);
     multiply(run, *p.weights[1].w, p.rows_of(p.weights[1]), group, row, n_rows, p.tile(thread), u);
+    add_bias(p.weights[0], group, n_rows, g), add_bias(p.weights[1], group, n_rows, u);
     gate(g, g, u, size_t(n_rows) * kTileRows);
-    finish(p.weights[0], nullptr, run.call.out[0], group, row, n_rows, g);
+    finish({p.weights[0].w, &kNoBias, -1}, nullptr, run.call.out[0], group, row, n_rows, g);
   });
 }
 

@@ -15,13 +15,6 @@ Angles take_angles(const OpCall& call, int32_t n_threads, Arena& arena) {
   return {c, arena.array<float>(n, Arena::kAlign)};
 }
 
-int32_t position_of(const Batch& batch, int32_t row) {
-  for (const Stream& s : batch.streams)
-    if (row >= s.first_row && row < s.first_row + s.n_rows) return s.position + (row - s.first_row);
-  SYN_CHECK(!"a row of no stream");
-  return 0;
-}
-
 }  // namespace
 
 void scratch_rope(const OpCall& call, const Kernels&, int32_t n_threads, Arena& arena) {
@@ -37,7 +30,9 @@ void run_rope(const Run& run) {
   const int64_t work = int64_t(run.call.in[0].size() + run.call.in[1].size()) + int64_t(half) * n_rows * 16;
   parallel(run, n_rows, work, [&](int32_t row, int32_t thread) {
     float *c = angles.c + size_t(thread) * half, *s = angles.s + size_t(thread) * half;
-    run.kernels.rope_angles(c, s, position_of(*run.call.batch, row), f32(run.call.in[2]), attrs.factor, half);
+    const Stream& stream = stream_of(*run.call.batch, row);
+    const bool is_long = !run.call.in[3].empty() && stream.context > attrs.long_after;
+    run.kernels.rope_angles(c, s, position_of(stream, row), f32(run.call.in[is_long ? 3 : 2]), attrs.factor, half);
     for (int i = 0; i < 2; ++i) {  // q, k
       const Tensor& x = run.call.in[i];
       if (x.empty()) continue;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "synapse/base/faults.h"
+#include "synapse/import/hf_values.h"
 #include "synapse/import/weight_map.h"
 
 namespace synapse {
@@ -13,12 +14,17 @@ namespace synapse {
 struct HfConfig {
   std::vector<MetaEntry> metadata;
   int32_t n_layers = 0;
-  std::vector<float> rope_freqs;  // divisors of the rotary frequencies (llama3 scaling); empty: none
+  struct Vector {
+    std::string_view name;
+    std::vector<float> values;
+  };
+  std::vector<Vector> vectors;  // rope_freqs.weight (llama3 scaling), rope_factors_{long,short}.weight (longrope)
 };
 
 // Well-formed but not run here (rope types, quantised checkpoints, activations) is a Status; what is wrong
-// goes to `faults`. `generation` may be null. Keys and arrays go to `texts` and `arena`.
-Result<HfConfig> read_hf_config(const WeightMap& map, JsonValue config, JsonValue generation,
+// goes to `faults`. `generation` may be null. Keys and arrays go to `texts` and `arena`; `values` learns the numbers that
+// stand in for absent keys.
+Result<HfConfig> read_hf_config(const WeightMap& map, HfValues& values, JsonValue generation,
                                 std::deque<std::string>& texts, Arena& arena, Faults& faults);
 
 // The error of weights in a quantised form that is not read: its method, bits and groups by name.

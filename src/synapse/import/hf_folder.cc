@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <map>
 
-#include "synapse/import/hf_config.h"
 #include "synapse/import/model_card.h"
 #include "synapse/import/safetensors.h"
 #include "synapse/import/weight_map.h"
@@ -25,7 +24,9 @@ Result<MappedFile> open_if_there(const fs::path& path) {
 
 Result<JsonValue> parse_object(std::string_view file, std::span<const uint8_t> bytes, Arena& arena) {
   if (bytes.empty()) return JsonValue();
-  const auto document = parse_json(bytes, arena);
+  JsonLimits limits;
+  limits.python_numbers = true;  // time_step_limit: [0.0, Infinity]
+  const auto document = parse_json(bytes, arena, limits);
   if (!document.ok()) return fail(document.status().code(), file, ": ", document.status().message());
   if (!document->root().is_object()) return fail(Code::corrupt, file, ": wanted an object");
   return document->root();
@@ -60,7 +61,7 @@ Result<Arena> HfFolder::reserve(size_t bytes) {
   return Arena(memory_.back().bytes().data(), memory_.back().bytes().size());
 }
 
-Result<HfFolder> HfFolder::open(const std::string& folder, Faults& faults) {
+Result<HfFolder> HfFolder::open(const std::string& folder, Faults& faults, const FamilyList& known) {
   const fs::path root(folder);
   HfFolder self;
   SYN_TRY(config_file, MappedFile::open((root / "config.json").c_str()));
@@ -79,24 +80,22 @@ Result<HfFolder> HfFolder::open(const std::string& folder, Faults& faults) {
     SYN_TRY(quantization, parse_object(name, file.bytes(), memory));
     return refuse_quantization(name, quantization);
   }
-  const std::string_view model_type = config["model_type"].as_string();
-  SYN_TRY(map, WeightMap::of(model_type, arena));
+  SYN_TRY(map, WeightMap::of(config["model_type"].as_string(), config["text_config"]["model_type"].as_string(), known, arena));
   self.tokenizer_ = std::move(tokenizer_file);
   self.tokenizer_config_ = std::move(tokenizer_config_file);
 
-  SYN_TRY(read, read_hf_config(map, config, generation, self.texts_, arena, faults));
+  HfValues values(config);
+  SYN_TRY(read, read_hf_config(map, values, generation, self.texts_, arena, faults));
   if (!faults.none()) return faults.status(Code::corrupt, "config.json");
   self.metadata_ = std::move(read.metadata);
-  self.rope_freqs_ = std::move(read.rope_freqs);
+  self.vectors_ = std::move(read.vectors);
 
   std::vector<NamedTensor> sources;
   SYN_RETURN_IF_ERROR(self.open_tensors(folder, sources, faults));
-  self.tensors_ = map_tensors(map, config, read.n_layers, sources, self.texts_, self.copies_, faults);
+  self.tensors_ = map_tensors(map, values, read.n_layers, sources, self.texts_, self.copies_, faults);
   if (!faults.none()) return faults.status(Code::corrupt, "tensors");
-  if (!self.rope_freqs_.empty()) {
-    self.tensors_.push_back({"rope_freqs.weight", make_tensor(self.rope_freqs_.data(), DType::f32,
-                                                              {int32_t(self.rope_freqs_.size())})});
-  }
+  for (HfConfig::Vector& v : self.vectors_)
+    self.tensors_.push_back({v.name, make_tensor(v.values.data(), DType::f32, {int32_t(v.values.size())})});
 
   for (const NamedTensor& t : self.tensors_)
     if (t.name == "token_embd.weight")
@@ -154,8 +153,9 @@ Status HfFolder::open_tensors(const std::string& folder, std::vector<NamedTensor
     if (at == found.end() || at->second != file)
       faults.add(name, ": not in ", index.files[file], " as the index says");
   }
-  // Copies are at most twice their source (f16 vectors that become f32), each aligned.
-  SYN_TRY(copies, reserve(2 * data_bytes + tensors.size() * Arena::kAlign + kSlackBytes));
+  // Room for as many copies as a tensor may have transforms, at up to twice its size. Only what is used becomes memory.
+  constexpr size_t kCopies = 4;
+  SYN_TRY(copies, reserve(2 * kCopies * (data_bytes + tensors.size() * Arena::kAlign) + kSlackBytes));
   copies_ = copies;
   return {};
 }

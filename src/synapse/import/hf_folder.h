@@ -8,6 +8,7 @@
 
 #include "synapse/base/faults.h"
 #include "synapse/import/metadata.h"
+#include "synapse/import/hf_config.h"
 #include "synapse/io/checkpoint.h"
 #include "synapse/platform/platform.h"
 
@@ -16,7 +17,7 @@ namespace synapse {
 class HfFolder {
  public:
   // Everything that is wrong with config and tensors is noted in `faults`, and the first of it in the Status.
-  static Result<HfFolder> open(const std::string& folder, Faults& faults);
+  static Result<HfFolder> open(const std::string& folder, Faults& faults, const FamilyList& known = {});
 
   // Valid as long as this, wherever it moves.
   const Checkpoint& checkpoint() const { return checkpoint_; }
@@ -39,7 +40,7 @@ class HfFolder {
   Metadata about_;  // name, terms, templates
   std::vector<MetaEntry> metadata_;
   std::vector<NamedTensor> tensors_;
-  std::vector<float> rope_freqs_;
+  std::vector<HfConfig::Vector> vectors_;
   Arena copies_;
   Checkpoint checkpoint_;
 };

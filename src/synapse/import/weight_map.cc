@@ -1,185 +1,218 @@
 #include "synapse/import/weight_map.h"
 
 #include <charconv>
+#include <map>
 #include <optional>
 #include <set>
 
-#include "synapse/base/half.h"
-#include "synapse/model/families.h"
+#include "synapse/import/transforms.h"
 
 namespace synapse {
 namespace {
 
-constexpr std::string_view kLayer = "{i}";
+constexpr std::string_view kLayer = "{i}", kExpert = "{e}";
 
 struct Rule {
-  std::string_view from, to;
+  std::string_view from;
   JsonValue options;  // an object, or the name alone
   bool required;
+  bool skipped;       // the same as another tensor
+
+  std::string_view to() const { return options.is_string() ? options.as_string() : options["to"].as_string(); }
+  bool has_experts() const { return from.find(kExpert) != from.npos; }
 };
 
-std::string with_layer(std::string_view pattern, int32_t layer) {
+std::string with_number(std::string_view pattern, std::string_view place, int32_t number) {
   std::string name(pattern);
-  if (const size_t at = name.find(kLayer); at != name.npos)
-    name.replace(at, kLayer.size(), std::to_string(layer));
+  if (const size_t at = name.find(place); at != name.npos) name.replace(at, place.size(), std::to_string(number));
   return name;
 }
 
-std::vector<Rule> rules_of(JsonValue tensors, JsonValue config) {
+std::vector<Rule> rules_of(JsonValue tensors, const HfValues& values) {
   std::vector<Rule> rules;
   for (const auto [name, value] : tensors.members()) {
     const std::string_view unless = value["unless"].as_string();
-    const bool needless = value["optional"].as_bool().value_or(false) ||
-                          (!unless.empty() && config[unless].as_bool().value_or(false));
-    rules.push_back(
-        {name, value.is_string() ? value.as_string() : value["to"].as_string(), value, !needless});
+    const bool skipped = !unless.empty() && values[unless].as_bool().value_or(false);
+    rules.push_back({name, value, !skipped && !value["optional"].as_bool().value_or(false), skipped});
   }
   return rules;
 }
 
-float to_f32(DType dtype, const uint8_t* p) {
-  uint16_t half = 0;
-  double wide = 0;
-  if (dtype == DType::f64) return std::memcpy(&wide, p, sizeof wide), float(wide);
-  std::memcpy(&half, p, sizeof half);
-  return dtype == DType::f16 ? f16_to_f32(half) : bf16_to_f32(half);
+// A decimal number at the front of `text`, which loses it.
+std::optional<int32_t> take_number(std::string_view& text) {
+  int32_t n = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  const auto length = size_t(end - text.data());
+  if (error != std::errc() || n < 0 || text[0] == '-' || (length > 1 && text[0] == '0')) return {};
+  text.remove_prefix(length);
+  return n;
 }
 
-// A tensor on its way from one name to the other; every step returns false after noting a fault.
 class Mapper {
  public:
-  Mapper(JsonValue config, Arena& arena, Faults& faults) : config_(config), arena_(arena), faults_(faults) {}
+  Mapper(const WeightMap& map, const HfValues& values, int32_t n_layers, std::deque<std::string>& texts, Arena& arena,
+         Faults& faults)
+      : map_(map), n_layers_(n_layers), texts_(texts), faults_(faults), transforms_(values, arena, faults),
+        rules_(rules_of(map.root["tensors"], values)) {}
 
-  bool apply(const Rule& rule, NamedTensor& t) {
-    if (t.tensor.size() == 0) return fault(t, "has no elements");
-    if (t.tensor.rank == 1 && t.tensor.dtype != DType::f32 && is_float(t.tensor.dtype) && !widen(t))
-      return false;
-    const std::string_view transform = rule.options["transform"].as_string();
-    if (transform == "rope_permute") return rope_permute(rule.options["heads"].as_string(), t);
-    if (!transform.empty()) return fault(t, "unknown transform in weights.json");
-    const bool aligned =
-        reinterpret_cast<uintptr_t>(t.tensor.data) % size_t(info(t.tensor.dtype).block_bytes) == 0;
-    if (aligned) return true;
-    uint8_t* out = room(t, t.tensor.bytes());
-    if (out) std::memcpy(out, t.tensor.data, t.tensor.bytes()), t.tensor.data = out;
-    return out;
+  std::vector<NamedTensor> run(std::span<const NamedTensor> from) {
+    for (const NamedTensor& t : from) take(t);
+    for (const Rule& rule : rules_) finish(rule);
+    return std::move(out_);
   }
 
  private:
-  template <typename... Parts>
-  bool fault(const NamedTensor& t, const Parts&... parts) {
-    return faults_.add(t.name, ": ", parts...), false;
+  // Its name as the table has it.
+  std::string_view plain_name(std::string_view name) {
+    for (const auto [prefix, instead] : map_.root["prefixes"].members())
+      if (name.starts_with(prefix)) return texts_.emplace_back(std::string(instead.as_string()).append(name.substr(prefix.size())));
+    return name;
   }
 
-  uint8_t* room(const NamedTensor& t, size_t bytes) {
-    uint8_t* out = arena_.array<uint8_t>(bytes, Arena::kAlign);
-    if (!out) fault(t, bytes, " bytes for a copy do not fit");
-    return out;
+  bool ignored(std::string_view name) const {
+    for (const JsonValue pattern : map_.root["ignore"].elements())
+      if (NameMatch m; match_name(pattern.as_string(), name, m)) return true;
+    return false;
   }
 
-  bool widen(NamedTensor& t) {
-    const int32_t n = t.tensor.dims[0];
-    uint8_t* out = room(t, size_t(n) * sizeof(float));
-    if (!out) return false;
-    const uint8_t* in = static_cast<const uint8_t*>(t.tensor.data);
-    for (int32_t i = 0; i < n; ++i) {
-      const float value = to_f32(t.tensor.dtype, in + row_bytes(t.tensor.dtype, i));
-      std::memcpy(out + size_t(i) * sizeof value, &value, sizeof value);
+  void take(NamedTensor t) {
+    t.name = plain_name(t.name);
+    const Rule* rule = nullptr;
+    NameMatch m;
+    for (size_t i = 0; i < rules_.size() && !rule; ++i)
+      if (match_name(rules_[i].from, t.name, m)) rule = &rules_[i];
+    if (!rule || m.layer >= n_layers_) {
+      if (!ignored(t.name))
+        faults_.add(t.name, ": not a tensor of a ", map_.architecture, " model of ", n_layers_, " layers");
+      return;
     }
-    t.tensor = make_tensor(out, DType::f32, {n});
-    return true;
-  }
-
-  bool rope_permute(std::string_view heads_key, NamedTensor& t) {
-    const int64_t heads =
-        config_[heads_key].as_int().value_or(config_["num_attention_heads"].as_int().value_or(0));
-    const int64_t rows = t.tensor.dims[0];
-    if (heads < 1 || rows % heads || rows / heads % 2) {
-      return fault(t, rows, " rows, wanted a multiple of 2 x ", heads, " heads (", heads_key, ")");
+    seen_.insert(t.name);
+    if (rule->skipped || !transforms_.apply(rule->options, t)) return;
+    if (rule->has_experts()) {
+      experts_[{rule, m.layer}].emplace(m.expert, t);
+    } else if (rule->options["parts"].is_array()) {
+      split(*rule, m.layer, t);
+    } else {
+      give(rule->to(), m.layer, t);
     }
-    const size_t step = t.tensor.bytes() / size_t(rows), half = size_t(rows / heads / 2);
-    uint8_t* out = room(t, t.tensor.bytes());
-    if (!out) return false;
-    const uint8_t* in = static_cast<const uint8_t*>(t.tensor.data);
-    t.tensor.data = out;
-    for (size_t head = 0; head < size_t(heads); ++head, in += 2 * half * step)
-      for (size_t i = 0; i < half; ++i)
-        for (const size_t row : {i, i + half}) std::memcpy(out, in + row * step, step), out += step;
-    return true;
   }
 
-  JsonValue config_;
-  Arena& arena_;
+  void give(std::string_view name, int32_t layer, const NamedTensor& t) {
+    out_.push_back({texts_.emplace_back(with_number(name, kLayer, layer)), t.tensor});
+  }
+
+  void split(const Rule& rule, int32_t layer, const NamedTensor& t) {
+    int64_t first = 0, left = t.tensor.dims[0];
+    for (const JsonValue part : rule.options["parts"].elements()) {
+      if (part["rows"].is_null()) continue;
+      const auto n = transforms_.integer(t, part, "rows");
+      if (!n) return;
+      left -= *n;
+    }
+    for (const JsonValue part : rule.options["parts"].elements()) {
+      const int64_t n = part["rows"].is_null() ? left : *transforms_.integer(t, part, "rows");
+      NamedTensor piece = t;
+      if (!transforms_.rows(piece, first, n)) return;
+      give(part["to"].as_string(), layer, piece);
+      first += n;
+    }
+    if (first != t.tensor.dims[0]) faults_.add(t.name, ": ", t.tensor.dims[0], " rows, its parts have ", first);
+  }
+
+  // What is missing of a rule's tensors, and its experts as one.
+  void finish(const Rule& rule) {
+    const int32_t n = rule.from.find(kLayer) == rule.from.npos ? 1 : n_layers_;
+    for (int32_t layer = 0; layer < n; ++layer) {
+      const std::string name = with_number(rule.from, kLayer, layer);
+      if (rule.has_experts()) {
+        stack(rule, rule.from.find(kLayer) == rule.from.npos ? -1 : layer, name);
+      } else if (rule.required && !seen_.contains(name)) {
+        faults_.add(name, ": missing");
+      }
+    }
+  }
+
+  void stack(const Rule& rule, int32_t layer, const std::string& name) {
+    const auto found = experts_.find({&rule, layer});
+    if (found == experts_.end()) {
+      if (rule.required) faults_.add(name, ": missing");
+      return;
+    }
+    const auto count = transforms_.integer(found->second.begin()->second, rule.options, "count");
+    if (!count) return;
+    std::vector<NamedTensor> parts;
+    for (const auto& [expert, t] : found->second) {
+      if (expert != int32_t(parts.size())) break;
+      parts.push_back(t);
+    }
+    if (int64_t(parts.size()) != *count || found->second.size() != parts.size()) {
+      return faults_.add(name, ": ", found->second.size(), " experts, ", parts.size(), " of them without a gap, wanted ",
+                         *count);
+    }
+    NamedTensor whole = parts[0];
+    if (transforms_.stack(parts, whole)) give(rule.to(), layer, whole);
+  }
+
+  const WeightMap& map_;
+  int32_t n_layers_;
+  std::deque<std::string>& texts_;
   Faults& faults_;
+  Transforms transforms_;
+  std::vector<Rule> rules_;
+  std::set<std::string_view> seen_;
+  std::map<std::pair<const Rule*, int32_t>, std::map<int32_t, NamedTensor>> experts_;
+  std::vector<NamedTensor> out_;
 };
 
 }  // namespace
 
-Result<WeightMap> WeightMap::of(std::string_view model_type, Arena& arena) {
+Result<WeightMap> WeightMap::of(std::string_view model_type, std::string_view inner_type, const FamilyList& list,
+                                Arena& arena) {
   std::string known;
-  for (const Family& family : families()) {
-    if (family.weights_json.empty()) continue;
-    SYN_TRY(document, parse_json(family.weights_json, arena));
-    for (const JsonValue type : document.root()["hf_model_types"].elements()) {
-      if (type.as_string() == model_type)
-        return WeightMap{document.root(), document.root()["gguf_architectures"].at(0).as_string()};
-      known.append(known.empty() ? "" : ", ").append(type.as_string());
+  for (const std::string_view wanted : {model_type, inner_type}) {
+    if (wanted.empty()) continue;
+    known.clear();
+    for (size_t i = 0; i < list.size(); ++i) {
+      if (list[i].weights_json.empty()) continue;
+      const size_t mark = arena.mark();
+      const auto document = parse_json(list[i].weights_json, arena);
+      if (!document.ok()) {
+        return fail(document.status().code(), "models/", list[i].name, "/weights.json: ", document.status().message());
+      }
+      for (const JsonValue type : document->root()["hf_model_types"].elements()) {
+        if (type.as_string() == wanted)
+          return WeightMap{document->root(), document->root()["gguf_architectures"].at(0).as_string()};
+        known.append(known.empty() ? "" : ", ").append(type.as_string());
+      }
+      arena.rewind(mark);
     }
   }
   return fail(Code::unsupported, "config.json model_type: found \"", model_type.substr(0, 64),
-              "\", wanted one of ", known);
+              "\", wanted one of ", known, " (docs/add-a-model.md says how to add one)");
 }
 
-bool match_name(std::string_view pattern, std::string_view name, int32_t& layer) {
-  layer = -1;
-  const size_t at = pattern.find(kLayer);
-  if (at == pattern.npos) return pattern == name;
-  const std::string_view head = pattern.substr(0, at), tail = pattern.substr(at + kLayer.size());
-  if (name.size() <= head.size() + tail.size() || !name.starts_with(head) || !name.ends_with(tail))
-    return false;
-  const std::string_view digits = name.substr(head.size(), name.size() - head.size() - tail.size());
-  if (digits.size() > 1 && digits[0] == '0') return false;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), layer);
-  return error == std::errc() && end == digits.data() + digits.size() && layer >= 0;
+bool match_name(std::string_view pattern, std::string_view name, NameMatch& match) {
+  match = {};
+  while (!pattern.empty()) {
+    if (pattern == "*") return true;
+    if (pattern.starts_with(kLayer) || pattern.starts_with(kExpert)) {
+      const auto n = take_number(name);
+      if (!n) return false;
+      (pattern.starts_with(kLayer) ? match.layer : match.expert) = *n;
+      pattern.remove_prefix(kLayer.size());
+    } else if (name.empty() || name[0] != pattern[0]) {
+      return false;
+    } else {
+      pattern.remove_prefix(1), name.remove_prefix(1);
+    }
+  }
+  return name.empty();
 }
 
-std::vector<NamedTensor> map_tensors(const WeightMap& map, JsonValue config, int32_t n_layers,
+std::vector<NamedTensor> map_tensors(const WeightMap& map, const HfValues& values, int32_t n_layers,
                                      std::span<const NamedTensor> from, std::deque<std::string>& texts,
                                      Arena& arena, Faults& faults) {
-  const std::vector<Rule> rules = rules_of(map.root["tensors"], config);
-  Mapper mapper(config, arena, faults);
-  std::vector<NamedTensor> out;
-  std::set<std::string_view> seen;
-  const auto ignored = [&](std::string_view name) {
-    int32_t layer;
-    for (const JsonValue pattern : map.root["ignore"].elements())
-      if (match_name(pattern.as_string(), name, layer)) return true;
-    return false;
-  };
-  for (NamedTensor t : from) {
-    const Rule* rule = nullptr;
-    int32_t layer = -1;
-    for (size_t i = 0; i < rules.size() && !rule; ++i)
-      if (match_name(rules[i].from, t.name, layer)) rule = &rules[i];
-    if (!rule || layer >= n_layers) {
-      if (!ignored(t.name))
-        faults.add(t.name, ": not a tensor of a ", map.architecture, " model of ", n_layers, " layers");
-      continue;
-    }
-    seen.insert(t.name);
-    const std::string_view unless = rule->options["unless"].as_string();
-    if (!unless.empty() && config[unless].as_bool().value_or(false)) continue;  // the same as another tensor
-    if (!mapper.apply(*rule, t)) continue;
-    out.push_back({texts.emplace_back(with_layer(rule->to, layer)), t.tensor});
-  }
-  for (const Rule& rule : rules) {
-    const int32_t n = rule.from.find(kLayer) == rule.from.npos ? 1 : n_layers;
-    for (int32_t layer = 0; rule.required && layer < n; ++layer) {
-      const std::string name = with_layer(rule.from, layer);
-      if (!seen.contains(name)) faults.add(name, ": missing");
-    }
-  }
-  return out;
+  return Mapper(map, values, n_layers, texts, arena, faults).run(from);
 }
 
 }  // namespace synapse

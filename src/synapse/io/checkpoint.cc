@@ -117,6 +117,10 @@ MetaValue meta_array(std::span<const int32_t> values) {
 MetaValue meta_array(std::span<const float> values) {
   return number_array(MetaType::f32, values.data(), values.size());
 }
+MetaValue meta_array(std::span<const bool> values) {
+  static_assert(sizeof(bool) == 1);
+  return number_array(MetaType::boolean, values.data(), values.size());
+}
 
 Result<MetaValue> meta_array(std::span<const std::string_view> texts, Arena& arena) {
   size_t bytes = 0;

@@ -46,6 +46,7 @@ MetaValue meta_bool(bool value);
 MetaValue meta_text(std::string_view text);                   // views the text
 MetaValue meta_array(std::span<const int32_t> values);        // views the values
 MetaValue meta_array(std::span<const float> values);
+MetaValue meta_array(std::span<const bool> values);
 Result<MetaValue> meta_array(std::span<const std::string_view> texts, Arena& arena);  // copied into the arena
 
 // Element `index` of an array of numbers. REQUIRES index < count and a number or boolean type.

@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <new>
 
+#include "synapse/base/math.h"
 #include "synapse/base/rng.h"
 #include "synapse/io/own_formats.h"
-#include "synapse/model/families.h"
 #include "synapse/model/read_config.h"
 #include "synapse/nn/norm.h"
 
 namespace synapse {
 namespace {
-
-constexpr size_t kWiringBytes = 1 << 16;  // arena for the tape of a model.json
 
 // The family whose model.json lists this architecture.
 struct Wiring {
@@ -26,18 +24,20 @@ bool lists(JsonValue names, std::string_view wanted) {
   return false;
 }
 
-Result<Wiring> find_wiring(std::string_view architecture, Arena& arena) {
-  char text[200];
+Result<Wiring> find_wiring(std::string_view architecture, const FamilyList& list, Arena& arena) {
+  char text[400];
   TextBuffer known(text, sizeof text);
-  for (const Family& family : families()) {
+  for (size_t i = 0; i < list.size(); ++i) {
+    const Family& family = list[i];
     const size_t mark = arena.mark();
-    SYN_TRY(json, parse_json({reinterpret_cast<const uint8_t*>(family.model_json.data()), family.model_json.size()}, arena));
-    if (lists(json.root()["architectures"], architecture)) return Wiring{&family, json.root()};
+    const auto json = parse_json(family.model_json, arena);
+    if (!json.ok()) return fail(json.status().code(), "models/", family.name, "/model.json: ", json.status().message());
+    if (lists(json->root()["architectures"], architecture)) return Wiring{&family, json->root()};
     arena.rewind(mark);
     known.append(' '), known.append(family.name);
   }
-  return fail(Code::unsupported, "general.architecture: \"", architecture, "\" is not a family we know:", known.view(),
-              " (docs/add-a-model.md)");
+  return fail(Code::unsupported, "general.architecture: \"", architecture.substr(0, 64),
+              "\" is not a family we know (docs/add-a-model.md says how to add one):", known.view());
 }
 
 uint64_t hash_number(uint64_t h, int64_t n) { return hash64(&n, sizeof n, h); }
@@ -52,17 +52,18 @@ size_t Model::arena_bytes(const Checkpoint& checkpoint) {
   return sizeof(Model) + n * sizeof(NamedWeight) + joined_bytes(checkpoint) + kWiringBytes + layers * (size_t(8) << 10) + (size_t(64) << 10);
 }
 
-Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena& arena, Faults& faults) {
+Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena& arena, Faults& faults,
+                            const FamilyList& known) {
   const std::string_view architecture = checkpoint.architecture();
   if (checkpoint.tensors.empty()) return fail(Code::unsupported, "no tensors: a vocabulary, not a model");
-  SYN_TRY(wiring, find_wiring(architecture, arena));
+  SYN_TRY(wiring, find_wiring(architecture, known, arena));
 
   void* place = arena.alloc(sizeof(Model), alignof(Model));
   if (!place) return fail(Code::out_of_memory, "model: no room in its arena");
   Model* m = new (place) Model;
   m->family_ = wiring.family->name;
   const int32_t faults_before = faults.count();
-  m->config_ = read_config(checkpoint, faults);
+  m->config_ = read_config(checkpoint, wiring.root, faults);
   if (faults.count() > faults_before) return faults.status(Code::corrupt, "model");
   const Config& c = m->config_;
 
@@ -85,30 +86,36 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
 
   m->weights_ = table;
   const Weights weights(table, faults);
-  m->embedding_ = weights.get("token_embd.weight", {c.vocab_size, c.dim});
+  const JsonValue embedding = wiring.root["embedding"], output = wiring.root["output"], layer = wiring.root["layer"];
+  const auto parts_of = [&](JsonValue part, Weights w, int32_t i) {
+    return BlockParts{part, c, weights, w, i, m->state_, m->n_carry_, device, arena, faults};
+  };
+  if (layer.size() == 0) faults.add("model.json: no \"layer\" with blocks");
+  m->read_embedding(parts_of(embedding, weights, c.n_layers));
 
-  const JsonValue layer = wiring.root["layer"];
   SYN_TRY(blocks, arena.zeroed<const Block*>(layer.size() * size_t(c.n_layers), "blocks"));
-  m->blocks_ = blocks;
+  SYN_TRY(layer_ends, arena.zeroed<int32_t>(size_t(c.n_layers), "layers"));
   size_t n = 0;
-  for (int32_t i = 0; i < c.n_layers; ++i)
-    for (JsonValue block : layer.elements()) {
-      BlockParts parts{block, c, weights, weights.scope(Text<64>("blk.", i, ".")), i, m->state_, device, arena, faults};
-      blocks[n++] = make_block(block["block"].as_string(), parts);
-    }
+  for (int32_t i = 0; i < c.n_layers; ++i) {
+    n += make_blocks(layer, parts_of({}, weights.scope(Text<64>("blk.", i, ".")), i), blocks.subspan(n));
+    layer_ends[size_t(i)] = int32_t(n);
+  }
+  m->blocks_ = blocks.first(n);
+  m->layer_ends_ = layer_ends;
 
-  const JsonValue output = wiring.root["output"];
-  BlockParts parts{output, c, weights, weights, c.n_layers, m->state_, device, arena, faults};
-  m->output_norm_ = read_norm(parts, "output_norm", c.dim);
+  m->output_norm_ = read_norm(parts_of(output, weights, c.n_layers), "output_norm", c.dim);
   m->output_.w = weights.find("output.weight", {c.vocab_size, c.dim});
   if (m->output_.w.empty()) m->output_.w = m->embedding_;  // tied
   m->output_.b = weights.find_vector("output.bias", c.vocab_size);
 
+  if (m->state_.n_row_floats > StateLayout::kMostRowFloats)
+    faults.add("recurrent state: more than ", StateLayout::kMostRowFloats, " floats a stream");
   for (const NamedWeight& w : table)
     if (!w.used) faults.add(w.name, ": ", m->family_, " has no use for it");
   if (faults.count() > faults_before) return faults.status(Code::corrupt, "model");
 
-  uint64_t h = hash64(architecture.data(), architecture.size());
+  const std::string_view model_json = wiring.family->model_json;
+  uint64_t h = hash64(model_json.data(), model_json.size(), hash64(architecture.data(), architecture.size()));
   for (int32_t number : {c.dim, c.hidden_dim, c.n_layers, c.n_heads, c.n_kv_heads, c.head_dim, c.vocab_size, c.n_rot, c.window, c.n_experts_used})
     h = hash_number(h, number);
   for (const NamedWeight& w : table) h = hash_number(hash64(w.name.data(), w.name.size(), h), int64_t(w.tensor.dtype));
@@ -122,13 +129,31 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   return m;
 }
 
-Tensor Model::forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel) const {
-  const bool keep = cx.recorder && cx.recorder->keeps_activations();
+void Model::read_embedding(const BlockParts& parts) {
+  const Config& c = config_;
+  embedding_ = parts.weights.get("token_embd.weight", {c.vocab_size, c.dim});
+  static constexpr std::string_view scales[] = {"config", "sqrt_dim"};
+  embedding_scale_ = wiring_word(parts, "scale", scales, 0) == 0 ? c.embedding_scale : sqrt_f32(float(c.dim));
+  if (wiring_flag(parts, "positions", false)) positions_ = parts.weights.get("position_embd.weight", {c.max_seq_len, c.dim});
+  if (!parts.wiring["norm"].is_null()) embedding_norm_ = read_norm(parts, "token_embd_norm", c.dim);
+}
+
+Tensor Model::embed(Context& cx, Tensor ids, const Batch& batch) const {
   Tensor x = ops::get_rows(cx, embedding_, ids);
-  for (const Block* block : blocks_) {
+  if (embedding_scale_ != 1) x = ops::scale(cx, x, embedding_scale_);
+  if (!positions_.empty()) x = ops::add(cx, x, ops::get_position_rows(cx, positions_, batch));
+  return embedding_norm_.w.empty() ? x : ops::norm(cx, x, embedding_norm_);
+}
+
+Tensor Model::forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel, int32_t n_layers) const {
+  const size_t n_blocks = n_layers < config_.n_layers ? size_t(layer_ends_[size_t(n_layers) - 1]) : blocks_.size();
+  const bool keep = cx.recorder && cx.recorder->keeps_activations();
+  Tensor x = embed(cx, ids, batch);
+  if (n_carry_ > 0) cx.carry = cx.make(DType::f32, {batch.n_rows, n_carry_});
+  for (const Block* block : blocks_.first(n_blocks)) {
     if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED)) return {};
     const size_t mark = cx.arena.mark();
-    Tensor y = block->forward(cx, x, batch);
+    Tensor y = block->forward(cx, x, x, batch);
     if (keep) {
       x = y;
       continue;
@@ -140,7 +165,10 @@ Tensor Model::forward(Context& cx, Tensor ids, const Batch& batch, const bool* c
 }
 
 Tensor Model::head(Context& cx, Tensor hidden) const {
-  return ops::norm_linears(cx, hidden, output_norm_, {&output_, 1})[0];
+  Tensor logits = ops::norm_linears(cx, hidden, output_norm_, {&output_, 1})[0];
+  if (config_.logit_scale != 1) logits = ops::scale(cx, logits, 1 / config_.logit_scale);
+  if (config_.final_softcap > 0) logits = ops::soft_cap(cx, logits, config_.final_softcap);
+  return logits;
 }
 
 }  // namespace synapse

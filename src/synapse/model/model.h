@@ -1,6 +1,7 @@
 // A model: wiring + weights, immutable once built. Every name and shape has been checked, so forward cannot fail.
 #pragma once
 #include "synapse/io/checkpoint.h"
+#include "synapse/model/families.h"
 #include "synapse/nn/block.h"
 #include "synapse/ops/ops.h"
 
@@ -8,16 +9,19 @@ namespace synapse {
 
 class Model {
  public:
-  // Builds the family that general.architecture names. All that is wrong (missing, misshapen and unused tensors,
+  // Builds the family, one of `known`, that general.architecture names. All that is wrong (missing, misshapen and unused tensors,
   // absurd numbers, formats the device does not run) is noted in `faults`; one fault fails the build.
   // Tensors are views of the checkpoint or what the device repacked into `arena`.
-  static Result<Model*> build(const Checkpoint& checkpoint, Device& device, Arena& arena, Faults& faults);
+  static Result<Model*> build(const Checkpoint& checkpoint, Device& device, Arena& arena, Faults& faults,
+                              const FamilyList& known = {});
   // What build takes from its arena, repacked weights apart.
   static size_t arena_bytes(const Checkpoint& checkpoint);
 
   // ids (T) i32 on the device, rows of `batch`  ->  (T, dim), the input of the head. Rewinds the arena block by block
   // unless a recorder keeps activations. Looks at *cancel before every block and gives an empty Tensor when it is set.
-  Tensor forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel) const;
+  // Of n_layers layers the first, where that is less than there are.
+  Tensor forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel, int32_t n_layers = kAllLayers) const;
+  static constexpr int32_t kAllLayers = INT32_MAX;
   // hidden (T, dim)  ->  logits (T, V)
   Tensor head(Context& cx, Tensor hidden) const;
 
@@ -28,10 +32,15 @@ class Model {
   bool all_f32() const { return all_f32_; }
   size_t weight_bytes() const { return weight_bytes_; }
   std::span<const NamedWeight> weights() const { return weights_; }  // by name, as the device has them
-  uint64_t fingerprint() const { return fingerprint_; }  // of its numbers, shapes and some weights
+  // Of its wiring, numbers, shapes and some weights, and of which rotary frequencies a stream of this context turns by.
+  uint64_t fingerprint(int32_t context) const {
+    return fingerprint_ ^ uint64_t(config_.rope_long_after > 0 && context > config_.rope_long_after);
+  }
 
  private:
   Model() = default;
+  void read_embedding(const BlockParts& parts);
+  Tensor embed(Context& cx, Tensor ids, const Batch& batch) const;
 
   Config config_;
   StateLayout state_;
@@ -41,7 +50,12 @@ class Model {
   uint64_t fingerprint_ = 0;
   std::span<const NamedWeight> weights_;
   Tensor embedding_;               // (V, dim)
+  float embedding_scale_ = 1;
+  Tensor positions_;               // (positions, dim), or empty
+  int32_t n_carry_ = 0;            // columns of Context::carry; 0: none
+  ops::NormWeights embedding_norm_;  // without weights: none
   std::span<const Block*> blocks_;
+  std::span<int32_t> layer_ends_;  // by layer: the number of blocks up to its last
   ops::NormWeights output_norm_;
   ops::Linear output_;
 };

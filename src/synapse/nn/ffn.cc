@@ -7,59 +7,44 @@
 namespace synapse {
 namespace {
 
-struct GatedFfn final : Block {
-  ops::NormWeights norm;
-  Tensor gate, up;
-  ops::Linear down;
-  Act act = Act::silu;
-
-  Tensor forward(Context& cx, Tensor x, const Batch&) const override {
-    Tensor g = ops::gated_linears(cx, ops::norm(cx, x, norm), gate, up, act);
-    return ops::linear_add(cx, g, down, x);
-  }
-};
-
 struct Ffn final : Block {
   ops::NormWeights norm;
-  ops::Linear up, down;
-  Act act = Act::gelu;
+  ops::Linear gate, up, down;  // gate is empty in a plain one
+  Act act = Act::silu;
+  Join join;
 
-  Tensor forward(Context& cx, Tensor x, const Batch&) const override {
-    Tensor h = ops::norm_linears(cx, x, norm, {&up, 1})[0];
-    return ops::linear_add(cx, ops::activate(cx, h, act), down, x);
+  Tensor forward(Context& cx, Tensor x, Tensor residual, const Batch&) const override {
+    return join.add_linear(cx, inner(cx, x), down, residual);
+  }
+  Tensor inner(Context& cx, Tensor x) const {
+    if (gate.w.empty()) return ops::activate(cx, ops::norm_linears(cx, x, norm, {&up, 1})[0], act);
+    if (!norm.w.empty()) x = ops::norm(cx, x, norm);
+    return ops::gated_linears(cx, x, gate, up, act);
   }
 };
-
-template <typename T>
-T* place_block(BlockParts& parts) {
-  void* place = parts.arena.alloc(sizeof(T), alignof(T));
-  if (!place) return parts.faults.add("blk.", parts.layer, ": no room for ffn"), nullptr;
-  return new (place) T;
-}
 
 }  // namespace
 
 const Block* make_ffn(BlockParts& parts) {
   const Config& c = parts.config;
   const Weights& w = parts.weights;
+  if (c.hidden_dim < 1) return parts.faults.add("feed_forward_length: missing or 0, ffn wants one"), nullptr;
+  void* place = parts.arena.alloc(sizeof(Ffn), alignof(Ffn));
+  if (!place) return parts.faults.add("blk.", parts.layer, ": no room for ffn"), nullptr;
+  Ffn* b = new (place) Ffn;
   static constexpr std::string_view acts[] = {"none", "silu", "gelu", "gelu_tanh", "relu"};  // as enum Act
-  const Act act = Act(wiring_word(parts, "act", acts, int32_t(Act::silu)));
-  const ops::Linear down = {w.get("ffn_down.weight", {c.dim, c.hidden_dim}), w.find_vector("ffn_down.bias", c.dim)};
-
-  if (wiring_flag(parts, "gated", true)) {
-    GatedFfn* b = place_block<GatedFfn>(parts);
-    if (!b) return nullptr;
-    b->norm = read_norm(parts, "ffn_norm", c.dim);
-    b->gate = w.get("ffn_gate.weight", {c.hidden_dim, c.dim});
-    b->up = w.get("ffn_up.weight", {c.hidden_dim, c.dim});
-    b->down = down, b->act = act;
-    return b;
-  }
-  Ffn* b = place_block<Ffn>(parts);
-  if (!b) return nullptr;
+  b->act = Act(wiring_word(parts, "act", acts, int32_t(Act::silu)));
   b->norm = read_norm(parts, "ffn_norm", c.dim);
-  b->up = {w.get("ffn_up.weight", {c.hidden_dim, c.dim}), w.find_vector("ffn_up.bias", c.hidden_dim)};
-  b->down = down, b->act = act;
+  if (!wiring_flag(parts, "gated", true)) {
+    b->up = read_linear(w, "ffn_up", c.hidden_dim, c.dim);
+  } else if (wiring_flag(parts, "fused", false)) {
+    const ops::Linear both = read_linear(w, "ffn_up", 2 * c.hidden_dim, c.dim);
+    b->gate = rows_of(both, 0, c.hidden_dim), b->up = rows_of(both, c.hidden_dim, c.hidden_dim);
+  } else {
+    b->gate = read_linear(w, "ffn_gate", c.hidden_dim, c.dim), b->up = read_linear(w, "ffn_up", c.hidden_dim, c.dim);
+  }
+  b->down = read_linear(w, "ffn_down", c.dim, c.hidden_dim);
+  b->join = read_join(parts, "post_ffw_norm");
   return b;
 }
 

@@ -1,11 +1,11 @@
 // The feed-forward block as a mixture of experts (Shazeer et al. 2017; Fedus et al. 2021): a router sends every token to
 // the k of its E experts that score best, and their outputs are added by weight:
-//   x + sum_e w_e down_e(act(gate_e h) * up_e h),  h = norm(x),  w = route(router h)
+//   residual + sum_e w_e down_e(act(gate_e h) * up_e h),  h = norm(x),  w = route(router h)
 // An expert that all tokens share is added where the weights have one (ffn_*_shexp), times the sigmoid of its gate
 // where it has one (Qwen2-MoE, Qwen3-Next).
 //
-// Wiring: "norm": rms|layer, "act": silu|gelu|gelu_tanh|relu, "gating": softmax|sigmoid, "renormalise": bool (the
-// chosen weights add up to 1; expert_weights_norm of the checkpoint goes first).
+// Wiring: "norm", "norm_name", "post_norm" and "act" as ffn, "gating": softmax|sigmoid. Whether the weights of the chosen
+// add up to 1 is the config's.
 #pragma once
 #include "synapse/nn/block.h"
 

@@ -1,11 +1,29 @@
-// The norm in front of a block, from wiring and weights.
+// The norms of a block, from wiring and weights, and how its result joins the residual stream.
 #pragma once
 #include "synapse/nn/block.h"
 #include "synapse/ops/ops.h"
 
 namespace synapse {
 
-// The kind that wiring["norm"] names (rms when absent); `name`.weight (n), and `name`.bias (n) for layer norms.
+// The kind that wiring["norm"] names: rms (when absent), layer or none. `name`.weight (n), and `name`.bias (n) for layer
+// norms; one without weights is no norm. wiring["norm_name"] takes the place of `name`.
 ops::NormWeights read_norm(const BlockParts& parts, std::string_view name, int32_t n);
+
+// residual + scale * post(y).  post: the norm `name`, of the kind that wiring["post_norm"] names (none when absent); scale:
+// the model's residual_scale.
+struct Join {
+  ops::NormWeights post;
+  float scale = 1;
+
+  bool is_sum() const { return post.w.empty() && scale == 1; }  // residual + y
+  Tensor add(Context& cx, Tensor y, Tensor residual) const;
+  Tensor add_linear(Context& cx, Tensor x, const ops::Linear& w, Tensor residual) const;  // of y = w x
+};
+Join read_join(const BlockParts& parts, std::string_view name);
+
+// `name`.weight (out, in), `name`.bias (out) if there is one.
+ops::Linear read_linear(const Weights& w, std::string_view name, int32_t out, int32_t in);
+// Its rows first .. first+n-1, with their biases: one of several matrices that a file keeps as one.
+ops::Linear rows_of(const ops::Linear& all, int32_t first, int32_t n);
 
 }  // namespace synapse

@@ -1,29 +1,11 @@
 #include "synapse/ops/ops.h"
 
+#include "synapse/ops/call.h"
+
 namespace synapse::ops {
 namespace {
 
-OpCall make_call(Op op, std::initializer_list<Tensor> in, const Batch* batch = nullptr) {
-  OpCall call;
-  call.op = op;
-  for (const Tensor& t : in) call.in[call.n_in++] = t;
-  call.batch = batch;
-  return call;
-}
-
-Tensor run(Context& cx, OpCall& call, Tensor out) {
-  call.out[0] = out, call.n_out = 1;
-  cx.run(call);
-  return call.out[0];
-}
-
-Tensor like(Context& cx, const Tensor& x) {
-  if (x.rank == 3) return cx.make(DType::f32, {x.dims[0], x.dims[1], x.dims[2]});
-  SYN_CHECK(x.rank == 2);
-  return cx.make(DType::f32, {x.dims[0], x.dims[1]});
-}
-
-bool is_f32_rows(const Tensor& x) { return x.rank == 2 && x.dtype == DType::f32 && x.contiguous(); }
+using namespace detail;
 
 void check_linear(const Tensor& x, const Linear& l) {
   SYN_CHECK(is_f32_rows(x) && l.w.rank == 2 && l.w.cols() == x.cols());
@@ -31,8 +13,10 @@ void check_linear(const Tensor& x, const Linear& l) {
 }
 
 void check_norm(const Tensor& x, const NormWeights& n) {
-  SYN_CHECK(x.dtype == DType::f32 && n.w.dtype == DType::f32 && n.w.cols() == x.cols());
-  SYN_CHECK(n.b.empty() || (n.b.dtype == DType::f32 && n.b.cols() == x.cols()));
+  const size_t each_head = x.rank == 3 ? size_t(x.dim(1)) * size_t(x.cols()) : 0;
+  SYN_CHECK(x.dtype == DType::f32 && n.w.dtype == DType::f32);
+  SYN_CHECK(n.w.size() == size_t(x.cols()) || n.w.size() == each_head);
+  SYN_CHECK(n.b.empty() || (n.b.dtype == DType::f32 && n.b.size() == n.w.size()));
 }
 
 }  // namespace
@@ -46,16 +30,38 @@ Tensor view(Context& cx, Tensor x, std::initializer_list<int32_t> dims) {
   return call.out[0];
 }
 
-void copy(Context& cx, Tensor x, Tensor to) {
+Tensor part(Context& cx, Tensor x, int32_t i) {
+  SYN_CHECK(x.rank == 3 && x.contiguous() && i >= 0 && i < x.dims[0]);
+  OpCall call = make_call(Op::view, {x});
+  call.out[0] = make_tensor(static_cast<uint8_t*>(x.data) + size_t(i) * x.strides[0], x.dtype, {x.dims[1], x.dims[2]});
+  call.n_out = 1;
+  if (cx.recorder) cx.recorder->on_call(call);
+  return call.out[0];
+}
+
+Tensor copy(Context& cx, Tensor x, Tensor to) {
   SYN_CHECK(same_shape(x, to) && x.dtype == to.dtype && x.contiguous() && to.contiguous());
   OpCall call = make_call(Op::copy, {x});
-  run(cx, call, to);
+  return run(cx, call, to);
+}
+
+Tensor slice(Context& cx, Tensor x, int32_t first, int32_t n) {
+  SYN_CHECK(x.rank == 3 && x.dtype == DType::f32 && x.contiguous() && first >= 0 && n > 0 && first + n <= x.cols());
+  OpCall call = make_call(Op::slice, {x});
+  call.attrs.first = first;
+  return run(cx, call, cx.make(DType::f32, {x.dims[0], x.dims[1], n}));
 }
 
 Tensor get_rows(Context& cx, Tensor table, Tensor ids) {
   SYN_CHECK(table.rank == 2 && ids.rank == 1 && ids.dtype == DType::i32);
   OpCall call = make_call(Op::get_rows, {table, ids});
   return run(cx, call, cx.make(DType::f32, {ids.cols(), table.cols()}));
+}
+
+Tensor get_position_rows(Context& cx, Tensor table, const Batch& batch) {
+  SYN_CHECK(table.rank == 2);
+  OpCall call = make_call(Op::get_position_rows, {table}, &batch);
+  return run(cx, call, cx.make(DType::f32, {batch.n_rows, table.cols()}));
 }
 
 Tensor linear(Context& cx, Tensor x, const Linear& l) {
@@ -67,8 +73,8 @@ Tensor linear(Context& cx, Tensor x, const Linear& l) {
 
 std::array<Tensor, 3> norm_linears(Context& cx, Tensor x, const NormWeights& n, std::span<const Linear> ws) {
   SYN_CHECK(ws.size() >= 1 && ws.size() <= 3);
-  check_norm(x, n);
-  OpCall call = make_call(Op::norm_linears, {x, n.w, n.b});
+  OpCall call = n.w.empty() ? make_call(Op::linears, {x}) : make_call(Op::norm_linears, {x, n.w, n.b});
+  if (!n.w.empty()) check_norm(x, n);
   call.attrs.norm = n.kind, call.attrs.eps = n.eps, call.attrs.exact = cx.exact_floats;
   for (const Linear& l : ws) {
     check_linear(x, l);
@@ -79,12 +85,12 @@ std::array<Tensor, 3> norm_linears(Context& cx, Tensor x, const NormWeights& n, 
   return {call.out[0], call.out[1], call.out[2]};
 }
 
-Tensor gated_linears(Context& cx, Tensor x, Tensor gate, Tensor up, Act act) {
-  check_linear(x, {gate, {}}), check_linear(x, {up, {}});
-  SYN_CHECK(gate.rows() == up.rows());
-  OpCall call = make_call(Op::gated_linears, {x, gate, up});
+Tensor gated_linears(Context& cx, Tensor x, const Linear& gate, const Linear& up, Act act) {
+  check_linear(x, gate), check_linear(x, up);
+  SYN_CHECK(gate.w.rows() == up.w.rows());
+  OpCall call = make_call(Op::gated_linears, {x, gate.w, up.w, gate.b, up.b});
   call.attrs.act = act, call.attrs.exact = cx.exact_floats;
-  return run(cx, call, cx.make(DType::f32, {x.rows(), gate.rows()}));
+  return run(cx, call, cx.make(DType::f32, {x.rows(), gate.w.rows()}));
 }
 
 Tensor linear_add(Context& cx, Tensor x, const Linear& l, Tensor residual) {
@@ -114,17 +120,39 @@ Tensor add(Context& cx, Tensor a, Tensor b) {
   return run(cx, call, like(cx, a));
 }
 
+Tensor gate(Context& cx, Tensor g, Tensor u, Act act) {
+  SYN_CHECK(g.size() == u.size() && g.contiguous() && u.contiguous());
+  OpCall call = make_call(Op::gate, {g, u});
+  call.attrs.act = act;
+  return run(cx, call, like(cx, u));
+}
+
+Tensor lerp(Context& cx, Tensor a, Tensor b, Tensor t) {
+  SYN_CHECK(same_shape(a, b) && same_shape(a, t) && a.contiguous() && b.contiguous() && t.contiguous());
+  OpCall call = make_call(Op::lerp, {a, b, t});
+  return run(cx, call, like(cx, a));
+}
+
 Tensor scale(Context& cx, Tensor x, float factor) {
   OpCall call = make_call(Op::scale, {x});
   call.attrs.factor = factor;
   return run(cx, call, like(cx, x));
 }
 
+Tensor soft_cap(Context& cx, Tensor x, float cap) {
+  SYN_CHECK(cap > 0);
+  OpCall call = make_call(Op::soft_cap, {x});
+  call.attrs.softcap = cap;
+  return run(cx, call, like(cx, x));
+}
+
 std::array<Tensor, 2> rope(Context& cx, Tensor q, Tensor k, const RopeAttrs& r, const Batch& batch) {
   SYN_CHECK(q.rank == 3 && k.rank == 3 && q.dims[0] == batch.n_rows && k.dims[0] == batch.n_rows);
   SYN_CHECK(q.cols() == k.cols() && r.n_rot % 2 == 0 && r.n_rot <= q.cols() && r.inv_freq.cols() == r.n_rot / 2);
-  OpCall call = make_call(Op::rope, {q, k, r.inv_freq}, &batch);
+  SYN_CHECK(r.inv_freq_long.empty() || r.inv_freq_long.cols() == r.n_rot / 2);
+  OpCall call = make_call(Op::rope, {q, k, r.inv_freq, r.inv_freq_long}, &batch);
   call.attrs.rope = r.style, call.attrs.n_rot = r.n_rot;
+  call.attrs.factor = r.factor, call.attrs.long_after = r.long_after;
   call.out[0] = like(cx, q), call.out[1] = like(cx, k), call.n_out = 2;
   cx.run(call);
   return {call.out[0], call.out[1]};
@@ -144,7 +172,8 @@ OpCall attention_call(const Tensor& q, const Batch& batch, const AttentionAttrs&
   OpCall call = make_call(Op::attention, {q}, &batch);
   call.attrs.kv_slot = a.kv_slot, call.attrs.n_kv_heads = a.n_kv_heads;
   SYN_CHECK(a.causal || a.window == 0);
-  call.attrs.factor = a.factor, call.attrs.window = a.window, call.attrs.causal = a.causal;
+  call.attrs.factor = a.factor, call.attrs.softcap = a.softcap;
+  call.attrs.window = a.window, call.attrs.causal = a.causal;
   return call;
 }
 

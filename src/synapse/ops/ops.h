@@ -24,29 +24,45 @@ struct NormWeights {
 
 // The same data under other dims. x must be contiguous.
 Tensor view(Context& cx, Tensor x, std::initializer_list<int32_t> dims);
-// x into `to`, which has its shape.
-void copy(Context& cx, Tensor x, Tensor to);
+// x (n, T, C)  ->  its part i, (T, C): the same data
+Tensor part(Context& cx, Tensor x, int32_t i);
+// x into `to`, which has its shape and is returned.
+Tensor copy(Context& cx, Tensor x, Tensor to);
+// x (T, H, D)  ->  (T, H, n): columns first .. first + n - 1, in another place
+Tensor slice(Context& cx, Tensor x, int32_t first, int32_t n);
 
 // table (V, C) of any format, ids (T) i32, each in 0 .. V-1  ->  (T, C)
 Tensor get_rows(Context& cx, Tensor table, Tensor ids);
+// table (P, C) of any format, positions of the batch below P  ->  (T, C): each row's
+Tensor get_position_rows(Context& cx, Tensor table, const Batch& batch);
 
 // x (T, in)  ->  (T, out):  x w^T + b
 Tensor linear(Context& cx, Tensor x, const Linear& w);
-// x (T, in)  ->  up to three of (T, out) over norm(x): the row is normalised and quantised once
+// x (T, in)  ->  up to three of (T, out) over norm(x): the row is normalised and quantised once. A norm without weights is
+// none: over x.
 std::array<Tensor, 3> norm_linears(Context& cx, Tensor x, const NormWeights& n, std::span<const Linear> ws);
-// x (T, in), gate and up (hidden, in)  ->  (T, hidden):  act(x gate^T) * (x up^T)
-Tensor gated_linears(Context& cx, Tensor x, Tensor gate, Tensor up, Act act);
+// x (T, in), gate and up (hidden, in)  ->  (T, hidden):  act(x gate^T + bias) * (x up^T + bias)
+Tensor gated_linears(Context& cx, Tensor x, const Linear& gate, const Linear& up, Act act);
 // x (T, in), residual (T, out)  ->  (x w^T + b) + residual
 Tensor linear_add(Context& cx, Tensor x, const Linear& w, Tensor residual);
 
-// x (..., n)  ->  the same shape, each row normalised over n
+// x (..., n)  ->  the same shape, each row normalised over n. The weights of x (T, H, n) may be (H, n): each head's own.
 Tensor norm(Context& cx, Tensor x, const NormWeights& n);
 Tensor activate(Context& cx, Tensor x, Act act);
 Tensor add(Context& cx, Tensor a, Tensor b);
+// act(g) * u, as many elements each, in the shape of u
+Tensor gate(Context& cx, Tensor g, Tensor u, Act act);
+// a + (b - a) * t, of one shape
+Tensor lerp(Context& cx, Tensor a, Tensor b, Tensor t);
 Tensor scale(Context& cx, Tensor x, float factor);
+// cap * tanh(x / cap)
+Tensor soft_cap(Context& cx, Tensor x, float cap);
 
 struct RopeAttrs {
   Tensor inv_freq;        // (n_rot / 2) f32
+  Tensor inv_freq_long;   // empty, or those of streams whose context is more than long_after
+  int32_t long_after = 0;
+  float factor = 1;       // of sin and cos
   Rope style = Rope::half;
   int32_t n_rot = 0;      // leading dims of a head that rotate
 };
@@ -60,6 +76,7 @@ struct AttentionAttrs {
   int32_t kv_slot = 0;
   int32_t n_kv_heads = 0;   // H is a multiple of it
   float factor = 1;         // of the scores, usually 1 / sqrt(D)
+  float softcap = 0;        // of the scores after that; 0: none
   int32_t window = 0;       // 0: everything before it
   bool causal = true;       // false: a query sees all of its stream, and the window is 0
 };

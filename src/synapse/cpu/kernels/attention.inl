@@ -12,8 +12,8 @@ SYN_INLINE float exp_of(float x) {
 
 // s[r][..] = scores of the 16 G keys from group g on; -inf where query r does not see.
 template <typename T, int N, int G>
-SYN_INLINE void score_groups(float (*s)[kAttendKeys], const Attending* queries, const uint8_t* k, float factor, size_t D,
-                             int32_t g) {
+SYN_INLINE void score_groups(float (*s)[kAttendKeys], const Attending* queries, const uint8_t* k, float factor, float cap,
+                             size_t D, int32_t g) {
   V acc[N][G];
   for (int r = 0; r < N; ++r)
     for (int i = 0; i < G; ++i) acc[r][i] = V(0.0f);
@@ -26,15 +26,18 @@ SYN_INLINE void score_groups(float (*s)[kAttendKeys], const Attending* queries, 
     for (int i = 0; i < G; ++i) {
       const VI key = VI::load(kLaneIndex) + VI(16 * (g + i));
       const VI sees = (VI(queries[r].first - 1) < key) & (key < VI(queries[r].last));
-      select(sees, acc[r][i] * V(factor), V(-__builtin_inff())).store(s[r] + 16 * (g + i));
+      V score = acc[r][i] * V(factor);
+      if (cap != 0.0f) score = soft_cap_body(score, V(cap));
+      select(sees, score, V(-__builtin_inff())).store(s[r] + 16 * (g + i));
     }
 }
 
 template <typename T, int N>
-SYN_INLINE void scores(float (*s)[kAttendKeys], const Attending* queries, const PageView* page, float factor, size_t D) {
+SYN_INLINE void scores(float (*s)[kAttendKeys], const Attending* queries, const PageView* page, float factor, float cap,
+                       size_t D) {
   constexpr int G = kKeyGroups / N;
   for (int32_t g = 0; g < kKeyGroups; g += G)
-    score_groups<T, N, G>(s, queries, (const uint8_t*)page->k, factor, D, g);
+    score_groups<T, N, G>(s, queries, (const uint8_t*)page->k, factor, cap, D, g);
 }
 
 // Scores to probabilities in place, unnormalised; returns their maximum and their sum.
@@ -108,12 +111,12 @@ SYN_INLINE void values(Attending* queries, const float (*p)[kAttendKeys], const 
 }
 
 template <int N>
-SYN_INLINE void attend_block(Attending* queries, const PageView* page, float factor, size_t D) {
+SYN_INLINE void attend_block(Attending* queries, const PageView* page, float factor, float cap, size_t D) {
   float p[N][kAttendKeys], keep[N] = {}, take[N] = {};
   if (page->k_dtype == DType::f32) {
-    scores<F32, N>(p, queries, page, factor, D);
+    scores<F32, N>(p, queries, page, factor, cap, D);
   } else {
-    scores<F16, N>(p, queries, page, factor, D);
+    scores<F16, N>(p, queries, page, factor, cap, D);
   }
   MaxSum merged[N];
   for (int r = 0; r < N; ++r) {
@@ -133,7 +136,7 @@ SYN_INLINE void attend_block(Attending* queries, const PageView* page, float fac
   for (int r = 0; r < N; ++r) queries[r].m = merged[r].m, queries[r].l = merged[r].l, queries[r].started = true;
 }
 
-void attend(Attending* queries, int32_t n_queries, const PageView* page, float factor, size_t D) {
+void attend(Attending* queries, int32_t n_queries, const PageView* page, float factor, float cap, size_t D) {
   int32_t i = 0;
   while (i < n_queries) {
     if (queries[i].first >= queries[i].last) {
@@ -143,21 +146,21 @@ void attend(Attending* queries, int32_t n_queries, const PageView* page, float f
     int32_t n = 1;  // neighbours that see something
     while (n < kQueryBlock && i + n < n_queries && queries[i + n].first < queries[i + n].last) ++n;
     if (n == 4) {
-      attend_block<4>(queries + i, page, factor, D), i += 4;
+      attend_block<4>(queries + i, page, factor, cap, D), i += 4;
     } else if (n >= 2) {
-      attend_block<2>(queries + i, page, factor, D), i += 2;
+      attend_block<2>(queries + i, page, factor, cap, D), i += 2;
     } else {
-      attend_block<1>(queries + i, page, factor, D), i += 1;
+      attend_block<1>(queries + i, page, factor, cap, D), i += 1;
     }
   }
 }
 
-float page_probabilities(float* p, const Attending* query, const PageView* page, float factor, size_t D) {
+float page_probabilities(float* p, const Attending* query, const PageView* page, float factor, float cap, size_t D) {
   float s[1][kAttendKeys];
   if (page->k_dtype == DType::f32) {
-    scores<F32, 1>(s, query, page, factor, D);
+    scores<F32, 1>(s, query, page, factor, cap, D);
   } else {
-    scores<F16, 1>(s, query, page, factor, D);
+    scores<F16, 1>(s, query, page, factor, cap, D);
   }
   const float m = exponentials(s[0]).m;
   __builtin_memcpy(p, s[0], sizeof s[0]);
