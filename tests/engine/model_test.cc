@@ -159,10 +159,39 @@ TEST(model, an_unknown_architecture_is_named_with_those_there_are) {
 TEST(model, a_format_that_is_not_run_is_refused_by_tensor_and_name) {
   TinyCheckpoint t("llama", DType::f32);
   for (NamedTensor& n : t.tensors())
-    if (n.name == "blk.0.ffn_up.weight") n.tensor = make_tensor(n.tensor.data, DType::iq4_nl, {96, 64});
+    if (n.name == "blk.0.ffn_up.weight") n.tensor = make_tensor(n.tensor.data, DType::q8_1, {96, 64});
   const std::string message(build(t.get()).message());
   EXPECT_NE(message.find("blk.0.ffn_up.weight"), std::string::npos) << message;
-  EXPECT_NE(message.find("IQ4_NL"), std::string::npos) << message;
+  EXPECT_NE(message.find("Q8_1"), std::string::npos) << message;
+}
+
+// Blocks of any bytes, scales that are NaN and infinite among them: numbers, or an error that says what is wrong.
+TEST(model, weights_of_any_bytes_give_logits_or_an_error) {
+  Shape shape;
+  shape.dim = shape.hidden_dim = 256, shape.n_heads = 8, shape.n_layers = 1;
+  const auto ids = some_ids(5, 80);
+  for (size_t f = 0; f < kNDTypes; ++f) {
+    if (!kernels().formats[f].dequantize) continue;
+    TinyCheckpoint t("qwen3", DType::f32, shape);
+    std::deque<std::vector<uint8_t>> bytes;
+    for (NamedTensor& n : t.tensors()) {
+      if (n.tensor.rank < 2) continue;
+      const int32_t rows = n.tensor.rows(), cols = n.tensor.cols();
+      auto& data = bytes.emplace_back(size_t(rows) * row_bytes(DType(f), cols));
+      for (size_t i = 0; i < data.size(); ++i) data[i] = uint8_t(random_bits(f + bytes.size(), i));
+      n.tensor = make_tensor(data.data(), DType(f), {rows, cols});
+    }
+    for (const Kernels& k : kernel_variants()) {
+      Engine e(t.get(), k, 1, default_cache());
+      ASSERT_TRUE(e.status().ok()) << e.status().message();
+      const Status status = e.session().feed(ids);
+      EXPECT_TRUE(status.ok() || status.message().find("damaged weights") != std::string_view::npos) << label(DType(f)) << status.message();
+    }
+    for (auto& data : bytes) std::fill(data.begin(), data.end(), uint8_t(0xFF));
+    Engine e(t.get(), kernels(), 1, default_cache());
+    const Status status = e.session().feed(ids);
+    EXPECT_EQ(status.code(), Code::corrupt) << label(DType(f)) << ": " << status.message();
+  }
 }
 
 TEST(plan, grows_with_the_context_and_fits_a_budget) {

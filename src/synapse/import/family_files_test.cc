@@ -41,8 +41,11 @@ TEST_F(FamilyFilesTest, a_folder_is_a_family_or_holds_families_and_the_first_goe
   const FamilyFiles moved = std::move(*read);
   const FamilyList list = moved.list();
   ASSERT_EQ(list.added.size(), 3u);
-  EXPECT_EQ(list[0].name, "one"), EXPECT_EQ(list[1].name, "a"), EXPECT_EQ(list[2].name, "b");
-  EXPECT_EQ(list[1].weights_json, kWeights), EXPECT_EQ(list[2].weights_json, "");
+  EXPECT_EQ(list[0].name, "one");
+  EXPECT_EQ(list[1].name, "a");
+  EXPECT_EQ(list[2].name, "b");
+  EXPECT_EQ(list[1].weights_json, kWeights);
+  EXPECT_EQ(list[2].weights_json, "");
   EXPECT_EQ(list.size(), 3 + families().size());
   EXPECT_EQ(list[3].name, families()[0].name);
 }

@@ -7,6 +7,10 @@ namespace synapse {
 std::optional<double> HfValues::factor(std::string_view name) const {
   if (!name.empty() && name[0] >= '0' && name[0] <= '9') return parse_decimal(name);
   if (const auto known = known_.find(name); known != known_.end()) return known->second;
+  if (const size_t open = name.find('['); open != name.npos && name.ends_with(']')) {
+    const auto i = parse_decimal(name.substr(open + 1, name.size() - open - 2));
+    return i && *i >= 0 && *i < 1e6 ? (*this)[name.substr(0, open)].at(size_t(*i)).as_number() : std::nullopt;
+  }
   return (*this)[name].as_number();
 }
 

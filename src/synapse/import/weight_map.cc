@@ -102,13 +102,19 @@ class Mapper {
   }
 
   void split(const Rule& rule, int32_t layer, const NamedTensor& t) {
-    int64_t first = 0;
+    int64_t first = 0, left = t.tensor.dims[0];
     for (const JsonValue part : rule.options["parts"].elements()) {
+      if (part["rows"].is_null()) continue;
       const auto n = transforms_.integer(t, part, "rows");
+      if (!n) return;
+      left -= *n;
+    }
+    for (const JsonValue part : rule.options["parts"].elements()) {
+      const int64_t n = part["rows"].is_null() ? left : *transforms_.integer(t, part, "rows");
       NamedTensor piece = t;
-      if (!n || !transforms_.rows(piece, first, *n)) return;
+      if (!transforms_.rows(piece, first, n)) return;
       give(part["to"].as_string(), layer, piece);
-      first += *n;
+      first += n;
     }
     if (first != t.tensor.dims[0]) faults_.add(t.name, ": ", t.tensor.dims[0], " rows, its parts have ", first);
   }

@@ -5,6 +5,7 @@
 
 #include "synapse/base/math.h"
 #include "synapse/base/rng.h"
+#include "synapse/io/own_formats.h"
 #include "synapse/model/read_config.h"
 #include "synapse/nn/norm.h"
 
@@ -48,7 +49,7 @@ size_t Model::arena_bytes(const Checkpoint& checkpoint) {
   size_t layers = 0;
   for (const MetaEntry& entry : checkpoint.metadata)
     if (entry.key.ends_with(".block_count")) layers = size_t(std::clamp<int64_t>(entry.value.as_int().value_or(0), 0, 4096));
-  return sizeof(Model) + n * sizeof(NamedWeight) + kWiringBytes + layers * (size_t(8) << 10) + (size_t(64) << 10);
+  return sizeof(Model) + n * sizeof(NamedWeight) + joined_bytes(checkpoint) + kWiringBytes + layers * (size_t(8) << 10) + (size_t(64) << 10);
 }
 
 Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena& arena, Faults& faults,
@@ -66,37 +67,41 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   if (faults.count() > faults_before) return faults.status(Code::corrupt, "model");
   const Config& c = m->config_;
 
-  SYN_TRY(table, arena.zeroed<NamedWeight>(checkpoint.tensors.size(), "weights table"));
-  for (size_t i = 0; i < table.size(); ++i) {
-    const NamedTensor& source = checkpoint.tensors[i];
-    auto prepared = device.prepare(source.name, source.tensor, arena);
+  SYN_TRY(all, arena.zeroed<NamedWeight>(checkpoint.tensors.size(), "weights table"));
+  size_t n_weights = 0;
+  for (const NamedTensor& source : checkpoint.tensors) {
+    if (is_scales(checkpoint, source.name)) continue;
+    const Result<Tensor> joined = join_own(checkpoint, source, arena);
+    const Result<Tensor> prepared = joined.ok() ? device.prepare(source.name, *joined, arena) : joined;
     if (!prepared.ok()) faults.add(prepared.status().message());
-    table[i] = {source.name, prepared.ok() ? *prepared : source.tensor, false};
-    if (source.tensor.rank >= 2) {
-      m->all_float_ = m->all_float_ && is_float(source.tensor.dtype);
-      m->all_f32_ = m->all_f32_ && source.tensor.dtype == DType::f32;
+    const NamedWeight& w = all[n_weights++] = {source.name, prepared.ok() ? *prepared : source.tensor, false};
+    if (w.tensor.rank >= 2) {
+      m->all_float_ = m->all_float_ && is_float(w.tensor.dtype);
+      m->all_f32_ = m->all_f32_ && w.tensor.dtype == DType::f32;
     }
-    m->weight_bytes_ += table[i].tensor.bytes();
+    m->weight_bytes_ += w.tensor.bytes();
   }
+  const std::span<NamedWeight> table = all.first(n_weights);
   std::sort(table.begin(), table.end(), [](const NamedWeight& a, const NamedWeight& b) { return a.name < b.name; });
 
+  m->weights_ = table;
   const Weights weights(table, faults);
   const JsonValue embedding = wiring.root["embedding"], output = wiring.root["output"], layer = wiring.root["layer"];
   const auto parts_of = [&](JsonValue part, Weights w, int32_t i) {
-    return BlockParts{part, c, weights, w, i, m->state_, device, arena, faults};
+    return BlockParts{part, c, weights, w, i, m->state_, m->n_carry_, device, arena, faults};
   };
   if (layer.size() == 0) faults.add("model.json: no \"layer\" with blocks");
   m->read_embedding(parts_of(embedding, weights, c.n_layers));
 
   SYN_TRY(blocks, arena.zeroed<const Block*>(layer.size() * size_t(c.n_layers), "blocks"));
   SYN_TRY(layer_ends, arena.zeroed<int32_t>(size_t(c.n_layers), "layers"));
-  m->layer_ends_ = layer_ends;
   size_t n = 0;
   for (int32_t i = 0; i < c.n_layers; ++i) {
     n += make_blocks(layer, parts_of({}, weights.scope(Text<64>("blk.", i, ".")), i), blocks.subspan(n));
     layer_ends[size_t(i)] = int32_t(n);
   }
   m->blocks_ = blocks.first(n);
+  m->layer_ends_ = layer_ends;
 
   m->output_norm_ = read_norm(parts_of(output, weights, c.n_layers), "output_norm", c.dim);
   m->output_.w = weights.find("output.weight", {c.vocab_size, c.dim});
@@ -111,8 +116,7 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
 
   const std::string_view model_json = wiring.family->model_json;
   uint64_t h = hash64(model_json.data(), model_json.size(), hash64(architecture.data(), architecture.size()));
-  for (int32_t number : {c.dim, c.hidden_dim, c.n_layers, c.n_heads, c.n_kv_heads, c.head_dim, c.vocab_size, c.n_rot, c.window,
-                         c.n_experts_used})
+  for (int32_t number : {c.dim, c.hidden_dim, c.n_layers, c.n_heads, c.n_kv_heads, c.head_dim, c.vocab_size, c.n_rot, c.window, c.n_experts_used})
     h = hash_number(h, number);
   for (const NamedWeight& w : table) h = hash_number(hash64(w.name.data(), w.name.size(), h), int64_t(w.tensor.dtype));
   const size_t mark = arena.mark();
@@ -145,6 +149,7 @@ Tensor Model::forward(Context& cx, Tensor ids, const Batch& batch, const bool* c
   const size_t n_blocks = n_layers < config_.n_layers ? size_t(layer_ends_[size_t(n_layers) - 1]) : blocks_.size();
   const bool keep = cx.recorder && cx.recorder->keeps_activations();
   Tensor x = embed(cx, ids, batch);
+  if (n_carry_ > 0) cx.carry = cx.make(DType::f32, {batch.n_rows, n_carry_});
   for (const Block* block : blocks_.first(n_blocks)) {
     if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED)) return {};
     const size_t mark = cx.arena.mark();

@@ -31,6 +31,7 @@ class Model {
   bool all_float() const { return all_float_; }        // no quantised matrix: float linears may use FMA
   bool all_f32() const { return all_f32_; }
   size_t weight_bytes() const { return weight_bytes_; }
+  std::span<const NamedWeight> weights() const { return weights_; }  // by name, as the device has them
   // Of its wiring, numbers, shapes and some weights, and of which rotary frequencies a stream of this context turns by.
   uint64_t fingerprint(int32_t context) const {
     return fingerprint_ ^ uint64_t(config_.rope_long_after > 0 && context > config_.rope_long_after);
@@ -47,9 +48,11 @@ class Model {
   bool all_float_ = true, all_f32_ = true;
   size_t weight_bytes_ = 0;
   uint64_t fingerprint_ = 0;
+  std::span<const NamedWeight> weights_;
   Tensor embedding_;               // (V, dim)
   float embedding_scale_ = 1;
   Tensor positions_;               // (positions, dim), or empty
+  int32_t n_carry_ = 0;            // columns of Context::carry; 0: none
   ops::NormWeights embedding_norm_;  // without weights: none
   std::span<const Block*> blocks_;
   std::span<int32_t> layer_ends_;  // by layer: the number of blocks up to its last

@@ -21,6 +21,7 @@ struct StateLayout {
 
   int32_t n_kv_slots = 0;
   int32_t head_dim = 0;      // the largest of any slot: all pages have one size
+  bool whole_blocks = true;  // every slot's rows are whole blocks of 32: they can be quantised
   int32_t n_row_floats = 0;  // of a stream's recurrent rows
   int32_t n_runs = 0;
   Run runs[kMostRuns] = {};
@@ -74,7 +75,7 @@ class State {
   Status reserve(int32_t first, int32_t n);
   // Rows first_row .. first_row + n_rows - 1 of a batch, at positions that were just reserved.
   Stream stream(int32_t first_row, int32_t n_rows) const {
-    return {&kv_, first_row, n_rows, position_ - n_rows, live_ ? live_->rows : nullptr, limits_.max_positions};
+    return {&kv_, first_row, n_rows, position_ - n_rows, limits_.max_positions, live_ ? live_->rows : nullptr};
   }
   int32_t position() const { return position_; }
 

@@ -15,6 +15,7 @@ inline constexpr int32_t kKeyLanes = 16;   // keys stored side by side
 // never read.
 //   k: d-major in groups of 16 keys: element (row, d) at ((row / 16) * D + d) * 16 + row % 16
 //   v: row-major: element (row, d) at row * D + d
+// Of a quantised format k and v are both rows of D / 32 blocks, of rows rotated by Walsh-Hadamard (docs/numerics.md).
 struct KvPage {
   void* k = nullptr;
   void* v = nullptr;
@@ -38,14 +39,15 @@ struct Stream {
   int32_t first_row = 0;        // in x
   int32_t n_rows = 0;
   int32_t position = 0;         // of its first row
+  int32_t context = 0;          // positions that the stream was opened for
   float* rows = nullptr;        // recurrent state of all layers, a device address, 64-byte aligned, updated in place;
                                 // null: begin with zeros and keep nothing
-  int32_t context = 0;          // positions that the stream was opened for
 };
 
 struct Batch {
   std::span<const Stream> streams;
   int32_t n_rows = 0;  // of all streams: x is (n_rows, C)
+  bool quantised_kv = false;  // whether any page of theirs is: attention then needs room to widen one
 };
 
 }  // namespace synapse

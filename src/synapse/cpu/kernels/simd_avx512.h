@@ -14,6 +14,9 @@ SYN_INLINE void store_f16(uint8_t* to, V v) {  // min and max return the second 
   x = _mm512_max_ps(_mm512_set1_ps(-65504.0f), x);
   _mm256_storeu_si256((__m256i*)to, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
 }
+SYN_INLINE VI load_i8(const uint8_t* from) {
+  return each_part<VI>([&](int) { return PI(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)from))); });
+}
 SYN_INLINE VI load_u16(const uint8_t* from) {
   return each_part<VI>([&](int) { return PI(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)from))); });
 }
@@ -38,6 +41,12 @@ SYN_INLINE void load_rows(VI out[4], const uint8_t* const rows[16], size_t at) {
   out[1].p[0] = (PI)_mm512_unpackhi_epi64(a, c);
   out[2].p[0] = (PI)_mm512_unpacklo_epi64(b, d);
   out[3].p[0] = (PI)_mm512_unpackhi_epi64(b, d);
+}
+
+// table[n] for each byte n of a lane, n < 16.
+SYN_INLINE VI look_up(const int8_t table[16], VI n) {
+  const __m512i t = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)table));
+  return each_part<VI>([&](int i) { return (PI)_mm512_shuffle_epi8(t, (__m512i)n.p[i]); });
 }
 
 constexpr int kLinearRows = 4;  // outputs of a float linear held in registers: kLinearRows x kLinearColumns

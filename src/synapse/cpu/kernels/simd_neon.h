@@ -15,6 +15,12 @@ SYN_INLINE void store_f16(uint8_t* to, V v) {
     vst1_u8(to + 8 * i, vreinterpret_u8_f16(vcvt_f16_f32(x)));
   }
 }
+SYN_INLINE VI load_i8(const uint8_t* from) {
+  const int8x16_t v = vreinterpretq_s8_u8(vld1q_u8(from));
+  const int16x8_t low = vmovl_s8(vget_low_s8(v)), high = vmovl_high_s8(v);
+  const int32x4_t parts[] = {vmovl_s16(vget_low_s16(low)), vmovl_high_s16(low), vmovl_s16(vget_low_s16(high)), vmovl_high_s16(high)};
+  return each_part<VI>([&](int i) { return (PI)parts[i]; });
+}
 SYN_INLINE VI load_u16(const uint8_t* from) {
   return each_part<VI>([&](int i) { return (PI)vmovl_u16(vreinterpret_u16_u8(vld1_u8(from + 8 * i))); });
 }
@@ -37,6 +43,12 @@ SYN_INLINE void load_rows(VI out[4], const uint8_t* const rows[16], size_t at) {
     out[0].p[i] = (PI)lo.val[0], out[1].p[i] = (PI)lo.val[1];
     out[2].p[i] = (PI)hi.val[0], out[3].p[i] = (PI)hi.val[1];
   }
+}
+
+// table[n] for each byte n of a lane, n < 16.
+SYN_INLINE VI look_up(const int8_t table[16], VI n) {
+  const int8x16_t t = vld1q_s8(table);
+  return each_part<VI>([&](int i) { return (PI)vqtbl1q_s8(t, (uint8x16_t)n.p[i]); });
 }
 
 constexpr int kDotRows = 4;     // activation rows of a tile product held in registers

@@ -29,6 +29,11 @@ SYN_INLINE void store_f16(uint8_t* to, V v) {
     __builtin_memcpy(to + 2 * i, &h, 2);
   }
 }
+SYN_INLINE VI load_i8(const uint8_t* from) {
+  int32_t lanes[16];
+  for (int i = 0; i < 16; ++i) lanes[i] = int8_t(from[i]);
+  return VI::load(lanes);
+}
 SYN_INLINE VI load_u16(const uint8_t* from) {
   int32_t lanes[16];
   for (int i = 0; i < 16; ++i) lanes[i] = from[2 * i] | from[2 * i + 1] << 8;
@@ -52,13 +57,21 @@ SYN_INLINE void load_rows(VI out[4], const uint8_t* const rows[16], size_t at) {
   for (int g = 0; g < 4; ++g) out[g] = VI::load(lanes[g]);
 }
 
+// table[n] for each byte n of a lane, n < 16.
+SYN_INLINE VI look_up(const int8_t table[16], VI n) {
+  uint8_t bytes[64];
+  n.store(bytes);
+  for (uint8_t& b : bytes) b = uint8_t(table[b]);
+  return VI::load(bytes);
+}
+
 // dot4: lane r of acc += the four products of row r's bytes of k-group g with those of x.
 struct DotX {
   const int8_t* q;
 };
 using DotW = const int8_t*;
-SYN_INLINE DotX dot_x(const int8_t* q, int32_t) { return {q}; }
-SYN_INLINE VI dot_start(const DotX&) { return VI(0); }
+SYN_INLINE DotX dot_x(const int8_t* q) { return {q}; }
+SYN_INLINE VI dot_start(int32_t) { return VI(0); }
 SYN_INLINE DotW dot_w(const int8_t* q) { return q; }
 SYN_INLINE VI dot4(VI acc, DotW w, const DotX& x, int g) {
   int32_t lanes[16];
