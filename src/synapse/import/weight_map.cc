@@ -102,15 +102,17 @@ class Mapper {
   }
 
   void split(const Rule& rule, int32_t layer, const NamedTensor& t) {
+    const bool in_each = rule.options["in_each"].as_bool().value_or(false);
     int64_t first = 0;
     for (const JsonValue part : rule.options["parts"].elements()) {
       const auto n = transforms_.integer(t, part, "rows");
       NamedTensor piece = t;
-      if (!n || !transforms_.rows(piece, first, *n)) return;
+      if (!n || !(in_each ? transforms_.rows_in_each(piece, first, *n) : transforms_.rows(piece, first, *n))) return;
       give(part["to"].as_string(), layer, piece);
       first += *n;
     }
-    if (first != t.tensor.dims[0]) faults_.add(t.name, ": ", t.tensor.dims[0], " rows, its parts have ", first);
+    const int32_t n_rows = t.tensor.dims[in_each ? 1 : 0];
+    if (first != n_rows) faults_.add(t.name, ": ", n_rows, " rows, its parts have ", first);
   }
 
   // What is missing of a rule's tensors, and its experts as one.
