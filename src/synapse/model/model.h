@@ -20,9 +20,12 @@ class Model {
   // ids (T) i32 on the device, rows of `batch`  ->  (T, dim), the input of the head. Rewinds the arena block by block
   // unless a recorder keeps activations. Looks at *cancel before every block and gives an empty Tensor when it is set.
   Tensor forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel) const;
-  // hidden (T, dim)  ->  logits (T, V)
+  // hidden (T, dim)  ->  (T, dim), after the last norm: what the head reads, and embeddings are made of
+  Tensor last_norm(Context& cx, Tensor hidden) const;
+  // hidden (T, dim)  ->  logits (T, V). REQUIRES writes_text
   Tensor head(Context& cx, Tensor hidden) const;
 
+  bool writes_text() const { return !output_.w.empty() && config_.causal; }  // false: an encoder
   const Config& config() const { return config_; }
   const StateLayout& state_layout() const { return state_; }
   std::string_view family() const { return family_; }
@@ -45,6 +48,7 @@ class Model {
   Tensor embedding_;               // (V, dim)
   float embedding_scale_ = 1;
   Tensor positions_;               // (positions, dim), or empty
+  Tensor token_types_;             // (types, dim), or empty
   ops::NormWeights embedding_norm_;  // without weights: none
   std::span<const Block*> blocks_;
   ops::NormWeights output_norm_;

@@ -44,6 +44,7 @@ struct Stream {
 struct Batch {
   std::span<const Stream> streams;
   int32_t n_rows = 0;  // of all streams: x is (n_rows, C)
+  const int32_t* types = nullptr;  // (n_rows) the segment of each row, device address; null: all 0
 };
 
 }  // namespace synapse

@@ -49,7 +49,7 @@ struct OpCall {
   Tensor in[kMaxIn];   // an absent optional input is an empty Tensor
   Tensor out[kMaxOut];
   Attrs attrs;
-  const Batch* batch = nullptr;  // get_position_rows, rope, kv_append, attention
+  const Batch* batch = nullptr;  // get_position_rows, get_type_rows, rope, kv_append, attention
 };
 
 }  // namespace synapse
