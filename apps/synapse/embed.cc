@@ -154,7 +154,7 @@ Status embed(const Options& o) {
 
   Device& device = engine->processor().device();
   const StateLayout& layout = model.state_layout();
-  SYN_TRY(pages, Region::make(PagePool::bytes_for(layout, options.k_dtype, options.v_dtype, Embedder::cache_positions(options))));
+  SYN_TRY(pages, Region::make(Embedder::cache_bytes(model, options)));
   SYN_TRY(region, Region::make(PagePool::arena_bytes(layout, options.k_dtype, options.v_dtype, pages.bytes().size()) +
                                Embedder::arena_bytes(model, device, options) + Arena::kAlign));
   SYN_TRY(pool, PagePool::make(device, layout, options.k_dtype, options.v_dtype, pages.bytes(), region.arena()));

@@ -12,14 +12,22 @@ struct Case {
   const char* architecture;
   DType dtype;
   int32_t window = 0;
+  Memory memory = Memory::keys;
 };
-void PrintTo(const Case& c, std::ostream* os) { *os << c.architecture << " " << label(c.dtype); }
+void PrintTo(const Case& c, std::ostream* os) {
+  *os << c.architecture << " " << label(c.dtype) << " window " << c.window << " memory " << int(c.memory);
+}
+Shape shape_of(const Case& c) {
+  Shape shape;
+  shape.window = c.window;
+  return shape;
+}
 
 class Equivalence : public testing::TestWithParam<Case> {
  protected:
-  TinyCheckpoint tiny{GetParam().architecture, GetParam().dtype, Shape{.window = GetParam().window}};
+  TinyCheckpoint tiny{GetParam().architecture, GetParam().dtype, shape_of(GetParam())};
   Checkpoint checkpoint = tiny.get();
-  Engine engine{checkpoint, kernels(), 2, default_cache()};
+  Engine engine{checkpoint, kernels(), 2, default_cache(), GetParam().memory};
   std::vector<int32_t> ids = some_ids(kT, 80);
 
   std::vector<uint64_t> digests(Engine& e, int32_t chunk) {
@@ -30,9 +38,9 @@ class Equivalence : public testing::TestWithParam<Case> {
     return d.rows;
   }
   uint64_t last(Session& s) {
-    auto row = s.logits();
-    EXPECT_TRUE(row.ok()) << row.status().message();
-    return row.ok() ? hash64(row->data(), row->size_bytes()) : 0;
+    const uint64_t digest = last_digest(s);
+    EXPECT_NE(digest, 0u) << s.logits().status().message();
+    return digest;
   }
 };
 
@@ -47,14 +55,14 @@ TEST_P(Equivalence, prefill_equals_decode_one_by_one_and_any_chunking) {
 TEST_P(Equivalence, threads_do_not_matter) {
   const auto whole = digests(engine, kT);
   for (int32_t n : {1, 3, 5}) {
-    Engine other(checkpoint, kernels(), n, default_cache());
+    Engine other(checkpoint, kernels(), n, default_cache(), GetParam().memory);
     EXPECT_EQ(digests(other, 50), whole) << n << " threads";
   }
 }
 
 TEST_P(Equivalence, instruction_sets_agree) {
   const auto last_logits = [&](const Kernels& k) {
-    Engine e(checkpoint, k, 1, default_cache());
+    Engine e(checkpoint, k, 1, default_cache(), GetParam().memory);
     Session& s = e.session(40);
     EXPECT_TRUE(s.feed(ids).ok());
     const auto row = *s.logits();
@@ -101,12 +109,13 @@ TEST_P(Equivalence, a_batch_of_streams_equals_the_streams_alone) {
   };
   for (int i = 0; i < 3; ++i) {
     const auto past = some_ids(history[i], 80, uint64_t(10 + i));
-    Arena& a = engine.arena(State::arena_bytes(model.state_layout(), 512));
-    states.push_back(*State::make(model.state_layout(), engine.pages().source(), 512, a));
-    ASSERT_TRUE(states[size_t(i)]->reserve(0, history[i] + n_rows[i]).ok());
-    const Stream fill{.kv = &states[size_t(i)]->kv(), .n_rows = history[i], .context = 512};
+    Arena& a = engine.arena(State::arena_bytes(model.state_layout(), {.max_positions = 512}));
+    states.push_back(*State::make(model.state_layout(), engine.pages().source(), {.max_positions = 512}, a));
+    ASSERT_TRUE(states[size_t(i)]->reserve(0, history[i]).ok());
+    const Stream fill = states[size_t(i)]->stream(0, history[i]);
     forward({&fill, 1}, past, nullptr);
-    streams.push_back({.kv = &states[size_t(i)]->kv(), .first_row = row, .n_rows = n_rows[i], .position = history[i], .context = 512});
+    ASSERT_TRUE(states[size_t(i)]->reserve(history[i], n_rows[i]).ok());
+    streams.push_back(states[size_t(i)]->stream(row, n_rows[i]));
     row += n_rows[i];
   }
   forward(streams, all_ids, &together);
@@ -121,14 +130,7 @@ TEST_P(Equivalence, truncated_cloned_and_restored_streams_go_on_as_the_original)
   Session& clone = engine.session();
   ASSERT_TRUE(original.clone_to(clone).ok());
   EXPECT_EQ(last(clone), at_head);
-  std::vector<uint8_t> file;
-  const Sink sink{[](void* f, std::span<const uint8_t> b) -> Status {
-                    auto& bytes = *static_cast<std::vector<uint8_t>*>(f);
-                    bytes.insert(bytes.end(), b.begin(), b.end());
-                    return {};
-                  },
-                  &file};
-  ASSERT_TRUE(original.save(sink).ok());
+  const auto file = saved(original);
   ASSERT_TRUE(original.feed(tail).ok());
   const uint64_t at_tail = last(original);
 
@@ -171,14 +173,7 @@ TEST_P(Equivalence, the_samplers_state_belongs_to_the_stream) {
   o.mirostat_tau = 1, o.mirostat_eta = 0.1f;
   Session& clone = engine.session();
   ASSERT_TRUE(s.clone_to(clone).ok());
-  std::vector<uint8_t> file;
-  const Sink sink{[](void* f, std::span<const uint8_t> b) -> Status {
-                    auto& bytes = *static_cast<std::vector<uint8_t>*>(f);
-                    bytes.insert(bytes.end(), b.begin(), b.end());
-                    return {};
-                  },
-                  &file};
-  ASSERT_TRUE(s.save(sink).ok());
+  const auto file = saved(s);
   const auto wanted = write(s, 40);
   EXPECT_EQ(write(clone, 40), wanted);
   Session& restored = engine.session();
@@ -192,24 +187,31 @@ TEST_P(Equivalence, the_samplers_state_belongs_to_the_stream) {
   EXPECT_NE(write(fresh, 40), wanted);
 }
 
-TEST_P(Equivalence, pages_return_to_the_pool) {
-  const int32_t before = engine.pages().n_used();
+TEST_P(Equivalence, memory_returns_to_the_pool) {
+  const PagePool& pool = engine.pages();
+  const auto used = [&] {
+    return size_t(pool.n_used()) * pool.bytes_of_page() + size_t(pool.n_row_blocks_used()) * pool.bytes_of_row_block();
+  };
+  const size_t before = used();
   Session& s = engine.session();
   ASSERT_TRUE(s.feed(ids).ok());
-  EXPECT_GT(engine.pages().n_used(), before);
-  EXPECT_EQ(s.cache_bytes(), size_t(engine.pages().n_used() - before) * engine.pages().bytes_of_page());
+  EXPECT_GT(used(), before);
+  EXPECT_EQ(s.cache_bytes(), used() - before);
   ASSERT_TRUE(s.truncate(0).ok());
-  EXPECT_EQ(engine.pages().n_used(), before);
+  EXPECT_EQ(used(), before);
+  EXPECT_EQ(s.cache_bytes(), 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(families, Equivalence,
                          testing::Values(Case{"llama", DType::f32}, Case{"llama", DType::q8_0}, Case{"qwen2", DType::q4_0},
                                          Case{"qwen3", DType::f16}, Case{"qwen3", DType::bf16}, Case{"qwen3", DType::q8_0},
-                                         Case{"qwen3", DType::q4_0},
+                                         Case{"qwen3", DType::q4_0}, Case{"qwen3", DType::q8_0, 40},
                                          Case{"gemma2", DType::q8_0, 40},  // window and full layers, soft-caps, post-norms
                                          Case{"phi3", DType::q4_0, 40},    // fused matrices, two sets of frequencies
                                          Case{"gptneox", DType::q8_0},     // parallel residuals, biases, layer norms
-                                         Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0}));
+                                         Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0},
+                                         Case{"llama", DType::q8_0, 0, Memory::keys_and_rows},
+                                         Case{"llama", DType::q8_0, 0, Memory::rows}));
 
 TEST(session, a_feed_that_fails_leaves_the_stream_as_it_was) {
   TinyCheckpoint tiny("qwen3", DType::q8_0);

@@ -9,6 +9,7 @@
 #include "synapse/platform/threads.h"
 #include "synapse/runtime/session.h"
 #include "formula_model.h"
+#include "recurrent_device.h"
 
 namespace synapse::test {
 
@@ -28,11 +29,14 @@ class TinyCheckpoint {
   FormulaModel model_;
 };
 
+// What a stream remembers.
+enum class Memory : uint8_t { keys, keys_and_rows, rows };
+
 // A checkpoint built on a device, with a page pool and as many sessions as asked for.
 class Engine {
  public:
-  Engine(const Checkpoint& checkpoint, const Kernels& k, int32_t n_threads, SessionOptions options = {})
-      : options_(options), pool_(*platform::ThreadPool::create(n_threads)), device_(k, *pool_) {
+  Engine(const Checkpoint& checkpoint, const Kernels& k, int32_t n_threads, SessionOptions options = {}, Memory memory = Memory::keys)
+      : options_(options), pool_(*platform::ThreadPool::create(n_threads)), device_(k, *pool_), memory_kind_(memory) {
     char text[4096];
     Faults faults(text);
     Arena& a = arena(Model::arena_bytes(checkpoint));
@@ -42,24 +46,38 @@ class Engine {
       return;
     }
     model_ = *built;
+    if (memory != Memory::keys) recurrent_.add_rows_to(*model_, memory == Memory::keys_and_rows);
     if (options.k_dtype == DType::bf16) options_.k_dtype = options_.v_dtype = default_cache_dtype(*model_);
     memory_.resize(size_t(16) << 20);
     Arena& tables = arena(PagePool::arena_bytes(model_->state_layout(), options_.k_dtype, options_.v_dtype, memory_.size()));
-    pages_ = *PagePool::make(device_, model_->state_layout(), options_.k_dtype, options_.v_dtype, memory_, tables);
+    pages_ = *PagePool::make(device(), model_->state_layout(), options_.k_dtype, options_.v_dtype, memory_, tables);
   }
   ~Engine() { platform::ThreadPool::destroy(pool_); }
 
   const Status& status() const { return status_; }
   const Model& model() { return *model_; }
   PagePool& pages() { return *pages_; }
-  Device& device() { return device_; }
+  Device& device() { return memory_kind_ == Memory::keys ? static_cast<Device&>(device_) : recurrent_; }
 
   Session& session(int32_t chunk = 512, int32_t context = 0) {
     SessionOptions o = options_;
     o.chunk = chunk, o.max_seq_len = context;
-    auto made = Session::open(*model_, device_, *pages_, o, arena(Session::arena_bytes(*model_, device_, o)));
+    return session(o);
+  }
+  Session& session(const SessionOptions& o) { return session(o, *pages_); }
+  Session& session(const SessionOptions& o, PagePool& pool) {
+    auto made = Session::open(*model_, device(), pool, o, arena(Session::arena_bytes(*model_, device(), o)));
     SYN_CHECK(made.ok());
     return **made;
+  }
+  const SessionOptions& options() const { return options_; }
+  // Another pool, of this much memory.
+  PagePool& pool_of(size_t bytes) {
+    auto& memory = blocks_.emplace_back(bytes + 64);
+    const std::span<uint8_t> aligned{reinterpret_cast<uint8_t*>(Arena::align_up(reinterpret_cast<uintptr_t>(memory.data()), 64)), bytes};
+    const StateLayout& layout = model_->state_layout();
+    Arena& tables = arena(PagePool::arena_bytes(layout, options_.k_dtype, options_.v_dtype, bytes));
+    return **PagePool::make(device(), layout, options_.k_dtype, options_.v_dtype, aligned, tables);
   }
   Arena& arena(size_t bytes) {
     auto& m = blocks_.emplace_back(bytes + 4096);
@@ -70,6 +88,8 @@ class Engine {
   SessionOptions options_;
   platform::ThreadPool* pool_;
   CpuDevice device_;
+  RecurrentDevice recurrent_{device_};
+  Memory memory_kind_;
   Status status_;
   Model* model_ = nullptr;
   PagePool* pages_ = nullptr;
@@ -88,6 +108,25 @@ inline std::vector<int32_t> some_ids(int32_t n, int32_t vocab_size, uint64_t see
   std::vector<int32_t> ids;
   for (int32_t i = 0; i < n; ++i) ids.push_back(int32_t(random_bits(seed, uint64_t(i)) % uint64_t(vocab_size)));
   return ids;
+}
+
+// A saved session.
+inline std::vector<uint8_t> saved(const Session& s) {
+  std::vector<uint8_t> file;
+  const Sink sink{[](void* f, std::span<const uint8_t> b) -> Status {
+                    auto& bytes = *static_cast<std::vector<uint8_t>*>(f);
+                    bytes.insert(bytes.end(), b.begin(), b.end());
+                    return {};
+                  },
+                  &file};
+  SYN_CHECK(s.save(sink).ok());
+  return file;
+}
+
+// Hash of the logits after the last token; 0 when there are none.
+inline uint64_t last_digest(Session& s) {
+  auto row = s.logits();
+  return row.ok() ? hash64(row->data(), row->size_bytes()) : 0;
 }
 
 // Hash of the logits at every position of a feed.

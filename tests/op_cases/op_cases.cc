@@ -1,14 +1,30 @@
 #include "op_cases.h"
 
+#include "synapse/base/half.h"
 #include "synapse/base/rng.h"
 #include "synapse/cpu/kernels/kernels.h"
+#include "synapse/ops/scan.h"
 
 namespace synapse::op_cases {
 namespace {
 
 constexpr DType f32 = DType::f32, f16 = DType::f16, bf16 = DType::bf16, q8_0 = DType::q8_0, q4_0 = DType::q4_0;
 
+// The row lookup and three linears of a format: one row of x and many, whole and cut tiles, more than one run of K.
+#define FORMAT_CASES(format_name)                                                                                       \
+  {.name = "get_rows." #format_name, .op = Op::get_rows, .T = 5, .n = 512, .format = {DType::format_name}},             \
+      {.name = "linear." #format_name ".one", .op = Op::linears, .T = 1, .n = 256, .out = {64}, .format = {DType::format_name}}, \
+      {.name = "linear." #format_name ".tail", .op = Op::linears, .T = 9, .n = 512, .out = {21}, .format = {DType::format_name}}, \
+  {                                                                                                                     \
+    .name = "linear." #format_name ".runs", .op = Op::linears, .T = 2, .n = 2304, .out = {16}, .format = { DType::format_name } \
+  }
+
 constexpr OpCase kCases[] = {
+    FORMAT_CASES(q4_1), FORMAT_CASES(q5_0), FORMAT_CASES(q5_1), FORMAT_CASES(q2_k), FORMAT_CASES(q3_k), FORMAT_CASES(q4_k),
+    FORMAT_CASES(q5_k), FORMAT_CASES(q6_k), FORMAT_CASES(iq4_nl), FORMAT_CASES(iq4_xs), FORMAT_CASES(mxfp4),
+    FORMAT_CASES(tq2_0), FORMAT_CASES(int8), FORMAT_CASES(q2_32), FORMAT_CASES(q2_64),
+    {.name = "norm_linears.k", .op = Op::norm_linears, .T = 5, .n = 512, .out = {64, 32, 32},
+     .format = {DType::q4_k, DType::q5_0, DType::q6_k}, .attrs = {.eps = 1e-6f}},
     {.name = "copy", .op = Op::copy, .T = 3, .n = 50},
     {.name = "get_rows.f32", .op = Op::get_rows, .T = 5, .n = 33, .format = {f32}},
     {.name = "get_rows.f16", .op = Op::get_rows, .T = 5, .n = 33, .format = {f16}},
@@ -102,7 +118,48 @@ constexpr OpCase kCases[] = {
      .E = 8, .k = 4, .attrs = {.act = Act::silu}},
     {.name = "expert_sum", .op = Op::expert_sum, .T = 40, .n = 301, .bias = true, .k = 5, .scale = 3},
     {.name = "expert_sum.one", .op = Op::expert_sum, .T = 3, .n = 16, .k = 1},
+
+    {.name = "norm.heads", .op = Op::norm, .T = 3, .H = 4, .K = 4, .D = 20, .attrs = {.eps = 1e-6f}},
+    {.name = "act.tanh", .op = Op::activate, .T = 3, .n = 101, .attrs = {.act = Act::tanh}, .scale = 4},
+    {.name = "act.relu2", .op = Op::activate, .T = 3, .n = 101, .attrs = {.act = Act::relu2}},
+    {.name = "gate.silu", .op = Op::gate, .T = 40, .n = 1000, .attrs = {.act = Act::silu}},
+    {.name = "lerp", .op = Op::lerp, .T = 40, .n = 1000},
+    {.name = "slice", .op = Op::slice, .T = 5, .out = {9}, .H = 3, .D = 20, .attrs = {.first = 7}},
+    {.name = "token_shift", .op = Op::token_shift, .T = 5, .n = 1033, .out = {6}, .n_streams = 2, .attrs = {.state_row = 3}},
+    {.name = "token_shift.stateless", .op = Op::token_shift, .T = 5, .n = 40, .out = {1}, .stateless = true},
+    {.name = "conv1d", .op = Op::conv1d, .T = 9, .n = 100, .bias = true, .K = 4, .n_streams = 2, .attrs = {.act = Act::silu, .state_row = 16}},
+    {.name = "conv1d.decode", .op = Op::conv1d, .T = 1, .n = 2000, .bias = true, .K = 4, .n_streams = 3, .attrs = {.act = Act::silu}},
+    {.name = "conv1d.taps", .op = Op::conv1d, .T = 12, .n = 17, .K = 7},
+    {.name = "conv1d.stateless", .op = Op::conv1d, .T = 3, .n = 33, .bias = true, .K = 4, .attrs = {.act = Act::silu}, .stateless = true},
+    {.name = "selective_scan", .op = Op::selective_scan, .T = 30, .n = 100, .n_streams = 2, .attrs = {.state_row = 32, .n_state = 16}, .scale = 3},
+    {.name = "selective_scan.tail", .op = Op::selective_scan, .T = 11, .n = 37, .attrs = {.n_state = 7}},
+    {.name = "selective_scan.decode", .op = Op::selective_scan, .T = 1, .n = 1000, .attrs = {.n_state = 16}},
+    {.name = "selective_scan.stateless", .op = Op::selective_scan, .T = 7, .n = 20, .attrs = {.n_state = 5}, .stateless = true},
+    {.name = "ssd_scan", .op = Op::ssd_scan, .T = 21, .H = 6, .D = 80, .n_streams = 2,
+     .attrs = {.state_row = 16, .n_groups = 2, .n_state = 48, .dt_max = 1e30f}, .scale = 2},
+    {.name = "ssd_scan.clamped", .op = Op::ssd_scan, .T = 13, .H = 2, .D = 64, .attrs = {.n_groups = 1, .n_state = 33, .dt_min = 0.5f, .dt_max = 0.9f}},
+    {.name = "ssd_scan.stateless", .op = Op::ssd_scan, .T = 5, .H = 1, .D = 20, .attrs = {.n_groups = 1, .n_state = 16, .dt_max = 10}, .stateless = true},
+    {.name = "wkv7", .op = Op::wkv7, .T = 19, .H = 3, .D = 64, .n_streams = 2, .attrs = {.eps = 64e-5f, .state_row = 48}, .scale = 3},
+    {.name = "wkv7.small", .op = Op::wkv7, .T = 9, .H = 2, .D = 20, .attrs = {.eps = 2e-4f}},
+    {.name = "gated_delta", .op = Op::gated_delta, .T = 19, .H = 6, .D = 64, .n_streams = 2,
+     .attrs = {.eps = 1e-6f, .factor = 0.125f, .n_groups = 3, .n_state = 64}, .scale = 2},
+    {.name = "gated_delta.small", .op = Op::gated_delta, .T = 9, .H = 2, .D = 37, .attrs = {.eps = 1e-6f, .factor = 0.2f, .n_groups = 2, .n_state = 24}},
 };
+
+bool is_scan(Op op) { return op >= Op::token_shift && op <= Op::gated_delta; }
+
+// Floats that a scan keeps for one stream.
+int32_t state_floats(const OpCase& c) {
+  switch (c.op) {
+    case Op::token_shift: return int32_t(ops::token_shift_state(c.n));
+    case Op::conv1d: return int32_t(ops::conv1d_state(c.n, c.K));
+    case Op::selective_scan: return int32_t(ops::selective_scan_state(c.n, c.attrs.n_state));
+    case Op::ssd_scan: return int32_t(ops::ssd_scan_state(c.H, c.D, c.attrs.n_state));
+    case Op::wkv7: return int32_t(ops::wkv7_state(c.H, c.D));
+    case Op::gated_delta: return int32_t(ops::gated_delta_state(c.H, c.attrs.n_state, c.D));
+    default: return 0;
+  }
+}
 
 // Inputs of one case, in its arena.
 class Maker {
@@ -117,7 +174,14 @@ class Maker {
     return t;
   }
 
-  // Rows of a format; every 8th block of Q8_0 and Q4_0 holds its most negative value throughout.
+  Tensor negative(std::initializer_list<int32_t> dims) {
+    const Tensor t = floats(dims, 1);
+    float* x = static_cast<float*>(t.data);
+    for (size_t i = 0; i < t.size(); ++i) x[i] = x[i] > 0 ? -x[i] : x[i];
+    return t;
+  }
+
+  // Rows of a format; of quantised ones every 8th block is any bytes, of Q8_0 and Q4_0 the most negative value throughout.
   Tensor weights(DType format, int32_t rows, int32_t n) {
     Tensor t = empty(format, {rows, n});
     const size_t mark = arena_.mark();
@@ -126,9 +190,11 @@ class Maker {
     arena_.rewind(mark);
     uint8_t* bytes = static_cast<uint8_t*>(t.data);
     const size_t block = size_t(info(format).block_bytes);
-    if (is_quantised(format))
-      for (size_t at = 0; at < t.bytes(); at += 8 * block)
-        std::memset(bytes + at + 2, format == DType::q8_0 ? 0x80 : 0, block - 2);
+    if (format == q8_0 || format == q4_0) {
+      for (size_t at = 0; at < t.bytes(); at += 8 * block) std::memset(bytes + at + 2, format == q8_0 ? 0x80 : 0, block - 2);
+    } else if (is_quantised(format)) {
+      for (size_t at = 0; at < t.bytes(); at += 8 * block) random_block(format, bytes + at, seed_ + at);
+    }
     return t;
   }
 
@@ -163,9 +229,12 @@ class Maker {
   Batch batch() {
     Stream* streams = arena_.array<Stream>(size_t(c_.n_streams));
     SYN_CHECK(streams);
-    for (int32_t s = 0; s < c_.n_streams; ++s)
-      streams[s] = {c_.op == Op::kv_append || c_.op == Op::attention ? table(c_.position + 37 * s + c_.T) : nullptr, s * c_.T, c_.T, c_.position + 37 * s,
-                    c_.position + 37 * s + c_.T};
+    for (int32_t s = 0; s < c_.n_streams; ++s) {
+      streams[s] = {c_.op == Op::kv_append || c_.op == Op::attention ? table(c_.position + 37 * s + c_.T) : nullptr, s * c_.T, c_.T, c_.position + 37 * s, c_.position + 37 * s + c_.T};
+      if (!is_scan(c_.op) || c_.stateless) continue;
+      const Tensor rows = floats({c_.attrs.state_row + state_floats(c_)}, 1);
+      streams[s].rows = static_cast<float*>(rows.data);
+    }
     return {{streams, size_t(c_.n_streams)}, c_.n_streams * c_.T};
   }
 
@@ -214,18 +283,20 @@ void fill_cache(const OpCase& c, Maker& make, const Batch& batch, Device& device
   }
 }
 
-// The rows of one stream of attention in several calls.
+// The rows of one stream of attention or of a scan in several calls.
 void execute_in_parts(const OpCall& whole, int32_t rows_at_once, Device& device, Arena& arena) {
   const Stream& s = whole.batch->streams[0];
-  const size_t row = size_t(whole.in[0].dim(1)) * whole.in[0].row_bytes();
   for (int32_t first = 0; first < s.n_rows; first += rows_at_once) {
     const int32_t n = s.n_rows - first < rows_at_once ? s.n_rows - first : rows_at_once;
-    const Stream part = {s.kv, 0, n, s.position + first};
+    const Stream part = {s.kv, 0, n, s.position + first, s.context, s.rows};
     const Batch batch = {{&part, 1}, n};
     OpCall call = whole;
     call.batch = &batch;
-    for (Tensor* t : {&call.in[0], &call.out[0]})
-      *t = make_tensor(static_cast<uint8_t*>(t->data) + size_t(first) * row, DType::f32, {n, t->dim(1), t->dim(2)});
+    for (int i = 0; i < call.n_in + call.n_out; ++i) {
+      Tensor& t = i < call.n_in ? call.in[i] : call.out[i - call.n_in];
+      if (t.rank < 2 || t.dims[0] != s.n_rows) continue;  // a parameter
+      t.data = static_cast<uint8_t*>(t.data) + size_t(first) * t.strides[0], t.dims[0] = n;
+    }
     execute(call, device, arena);
   }
 }
@@ -236,6 +307,13 @@ uint64_t digest_of_cache(const OpCase& c, const Batch& batch) {
   for (const Stream& s : batch.streams)
     for (int32_t i = 0; i < c.K * s.kv->max_pages; ++i)
       digest = hash64(s.kv->pages[i]->v, bytes, hash64(s.kv->pages[i]->k, bytes, digest));
+  return digest;
+}
+
+uint64_t digest_of_rows(const OpCase& c, const Batch& batch) {
+  uint64_t digest = hash64(nullptr, 0);
+  for (const Stream& s : batch.streams)
+    if (s.rows) digest = hash64(s.rows, size_t(c.attrs.state_row + state_floats(c)) * sizeof(float), digest);
   return digest;
 }
 
@@ -272,7 +350,7 @@ void make_operands(const OpCase& c, Maker& make, OpCall& call, int32_t rows) {
       return make_linears(c, make, call, rows);
     case Op::norm:
       call.in[call.n_in++] = c.H ? make.floats({rows, c.H, c.D}, c.scale) : make.floats({rows, c.n}, c.scale);
-      call.in[call.n_in++] = make.floats({c.H ? c.D : c.n}, 1);
+      call.in[call.n_in++] = make.floats({(c.H ? c.D : c.n) * (c.K ? c.K : 1)}, 1);  // K: each head's own
       call.in[call.n_in++] = c.bias ? make.floats({c.n}, 1) : Tensor();
       call.out[call.n_out++] = c.H ? make.empty(DType::f32, {rows, c.H, c.D}) : make.empty(DType::f32, {rows, c.n});
       return;
@@ -309,9 +387,48 @@ void make_operands(const OpCase& c, Maker& make, OpCall& call, int32_t rows) {
       call.in[call.n_in++] = c.bias ? make.floats({rows, c.n}, c.scale) : Tensor();
       call.out[call.n_out++] = make.empty(DType::f32, {rows, c.n});
       return;
+    case Op::slice:
+      call.in[call.n_in++] = make.floats({rows, c.H, c.D}, c.scale);
+      call.out[call.n_out++] = make.empty(DType::f32, {rows, c.H, c.out[0]});
+      return;
+    case Op::token_shift:
+      call.in[call.n_in++] = make.floats({rows, c.n}, c.scale), call.in[call.n_in++] = make.floats({c.out[0], c.n}, 1);
+      call.out[call.n_out++] = make.empty(DType::f32, {c.out[0], rows, c.n});
+      return;
+    case Op::conv1d:
+      call.in[call.n_in++] = make.floats({rows, c.n}, c.scale), call.in[call.n_in++] = make.floats({c.n, c.K}, 1);
+      call.in[call.n_in++] = c.bias ? make.floats({c.n}, 1) : Tensor();
+      call.out[call.n_out++] = make.empty(DType::f32, {rows, c.n});
+      return;
+    case Op::selective_scan: {
+      const int32_t N = c.attrs.n_state;
+      for (int i = 0; i < 2; ++i) call.in[call.n_in++] = make.floats({rows, c.n}, c.scale);
+      for (int i = 0; i < 2; ++i) call.in[call.n_in++] = make.floats({rows, N}, 1);
+      call.in[call.n_in++] = make.negative({c.n, N}), call.in[call.n_in++] = make.floats({c.n}, 1);
+      call.out[call.n_out++] = make.empty(DType::f32, {rows, c.n});
+      return;
+    }
+    case Op::ssd_scan:
+      call.in[call.n_in++] = make.floats({rows, c.H * c.D + 2 * c.attrs.n_groups * c.attrs.n_state}, c.scale);
+      call.in[call.n_in++] = make.floats({rows, c.H}, c.scale), call.in[call.n_in++] = make.negative({c.H});
+      for (int i = 0; i < 2; ++i) call.in[call.n_in++] = make.floats({c.H}, 1);
+      call.out[call.n_out++] = make.empty(DType::f32, {rows, c.H * c.D});
+      return;
+    case Op::wkv7:
+      for (int i = 0; i < 5; ++i) call.in[call.n_in++] = make.floats({rows, c.H, c.D}, c.scale);
+      for (int i = 0; i < 5; ++i) call.in[call.n_in++] = make.floats({c.H * c.D}, 1);
+      call.out[call.n_out++] = make.empty(DType::f32, {rows, c.H, c.D});
+      return;
+    case Op::gated_delta:
+      call.in[call.n_in++] = make.floats({rows, 2 * c.attrs.n_groups * c.attrs.n_state + c.H * c.D}, c.scale);
+      for (int i = 0; i < 2; ++i) call.in[call.n_in++] = make.floats({rows, c.H}, c.scale);
+      call.in[call.n_in++] = make.negative({c.H}), call.in[call.n_in++] = make.floats({c.H}, 1);
+      call.out[call.n_out++] = make.empty(DType::f32, {rows, c.H * c.D});
+      return;
     default:  // elementwise and copy
       call.in[call.n_in++] = make.floats({rows, c.n}, c.scale);
-      if (c.op == Op::add) call.in[call.n_in++] = make.floats({rows, c.n}, c.scale);
+      if (c.op == Op::add || c.op == Op::gate || c.op == Op::lerp) call.in[call.n_in++] = make.floats({rows, c.n}, c.scale);
+      if (c.op == Op::lerp) call.in[call.n_in++] = make.floats({rows, c.n}, 1);
       call.out[call.n_out++] = make.empty(DType::f32, {rows, c.n});
   }
 }
@@ -319,6 +436,30 @@ void make_operands(const OpCase& c, Maker& make, OpCall& call, int32_t rows) {
 }  // namespace
 
 std::span<const OpCase> all() { return kCases; }
+
+void random_block(DType format, uint8_t* block, uint64_t seed) {
+  struct Halves {  // where the f16 scale and minimum lie; -1: none
+    DType format;
+    int32_t d, m;
+  };
+  using enum DType;
+  static constexpr Halves kHalves[] = {{q4_0, 0, -1}, {q4_1, 0, 2},    {q5_0, 0, -1},   {q5_1, 0, 2},    {q8_0, 0, -1},
+                                       {q2_k, 80, 82}, {q3_k, 108, -1}, {q4_k, 0, 2},    {q5_k, 0, 2},    {q6_k, 208, -1},
+                                       {iq4_nl, 0, -1}, {iq4_xs, 0, -1}, {tq2_0, 64, -1}, {q2_32, 0, -1},  {q2_64, 0, -1}};
+  const size_t n = size_t(info(format).block_bytes);
+  for (size_t i = 0; i < n; ++i) block[i] = uint8_t(random_bits(seed, i));
+  const auto ordinary = [&](uint64_t i) { return (random_unit(seed, n + i) + 0.1f) * 0.01f; };
+  const auto put = [&](int32_t at, float v) {
+    const uint16_t half = f32_to_f16(v);
+    if (at >= 0) std::memcpy(block + at, &half, 2);
+  };
+  for (const Halves& h : kHalves)
+    if (h.format == format) return put(h.d, ordinary(0)), put(h.m, ordinary(1));
+  const float d = ordinary(0);
+  if (format == int8) return void(std::memcpy(block, &d, 4));
+  SYN_CHECK(format == mxfp4);
+  block[0] = uint8_t(118 + block[0] % 8);
+}
 
 uint64_t run(const OpCase& c, Device& device, Arena& arena, OpCall* copy_of_call) {
   const size_t mark = arena.mark();
@@ -334,7 +475,7 @@ uint64_t run(const OpCase& c, Device& device, Arena& arena, OpCall* copy_of_call
   } else {
     execute(call, device, arena);
   }
-  uint64_t digest = c.op == Op::kv_append ? digest_of_cache(c, batch) : hash64(nullptr, 0);
+  uint64_t digest = c.op == Op::kv_append ? digest_of_cache(c, batch) : digest_of_rows(c, batch);
   for (int i = 0; i < call.n_out; ++i) digest = hash64(call.out[i].data, call.out[i].bytes(), digest);
   if (copy_of_call) *copy_of_call = call, copy_of_call->batch = nullptr;
   arena.rewind(mark);

@@ -108,6 +108,7 @@ class Parser {
     }
     if (at_ == end_) return wrong("the text ends, wanted a value");
     if (*at_ == '"') return string();
+    if (limits_.python_numbers && (word("Infinity") || word("-Infinity") || word("NaN"))) return push(JsonType::null) != nullptr;
     if (*at_ == '-' || is_digit(*at_)) return number();
     if (word("true")) return push_bool(true);
     if (word("false")) return push_bool(false);

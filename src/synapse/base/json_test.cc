@@ -146,6 +146,18 @@ TEST(json, every_prefix_of_a_document_is_an_error) {
   for (size_t n = 0; n < text.size(); ++n) EXPECT_FALSE(Parsed(text.substr(0, n)).result.ok()) << n;
 }
 
+TEST(json, the_numbers_that_only_python_writes_are_null_where_asked_for) {
+  constexpr std::string_view text = R"([0.0, Infinity, -Infinity, NaN, -1])";
+  JsonLimits python;
+  python.python_numbers = true;
+  Parsed p(text, python);
+  ASSERT_TRUE(p.result.ok()) << p.error();
+  for (size_t i : {1u, 2u, 3u}) EXPECT_TRUE(p.root().at(i).is_null()) << i;
+  EXPECT_EQ(p.root().at(4).as_int(), -1);
+  EXPECT_FALSE(Parsed(text).result.ok());
+  EXPECT_FALSE(Parsed("[Infinit]", python).result.ok());
+}
+
 TEST(json, limits_hold) {
   EXPECT_TRUE(Parsed(std::string(64, '[') + std::string(64, ']')).result.ok());
   EXPECT_NE(Parsed(std::string(65, '[') + std::string(65, ']')).error().find("64 levels"), std::string::npos);

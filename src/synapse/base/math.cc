@@ -81,6 +81,7 @@ float sin_f32(float x) { return float(sincos_body(x).sin); }
 float cos_f32(float x) { return float(sincos_body(x).cos); }
 float tanh_f32(float x) { return tanh_body(x); }
 float erf_f32(float x) { return erf_body(x); }
+float softplus_f32(float x) { return softplus_body(x); }
 float sqrt_f32(float x) { return __builtin_sqrtf(x); }
 
 double exp_f64(double x) {

@@ -11,6 +11,7 @@ float sin_f32(float x);   // 1 ulp for |x| < 2^31, NaN beyond; reduced and evalu
 float cos_f32(float x);   // the same
 float tanh_f32(float x);  // 2 ulp
 float erf_f32(float x);   // 2 ulp
+float softplus_f32(float x);  // 4 ulp: ln(1 + e^x)
 float sqrt_f32(float x);  // correctly rounded
 
 double exp_f64(double x);            // 1 ulp where the result is normal; 0 below -708.39, +inf above 709.78

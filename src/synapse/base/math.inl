@@ -105,6 +105,15 @@ SYN_INLINE F gelu_tanh_body(F x) {
 }
 SYN_INLINE F relu_body(F x) { return select(x > F(0.0f), x, F(0.0f)); }
 
+// ln(1 + u) for u >= 0: the logarithm of the rounded sum, corrected by what the rounding lost. |error| <= 3 ulp.
+SYN_INLINE F log1p_body(F u) {
+  const F w = F(1.0f) + u;
+  const F d = select(w == F(1.0f), F(1.0f), w - F(1.0f));
+  return select(w == F(1.0f), u, log_body(w) * (u / d));
+}
+// ln(1 + e^x). |error| <= 4 ulp.
+SYN_INLINE F softplus_body(F x) { return relu_body(x) + log1p_body(exp_body(F(0.0f) - abs_body(x))); }
+
 // sin and cos in f64, whatever F is: x = n pi/2 + r with pi/2 in three parts, the first two of 22
 // bits so that their products with n are exact, then Taylor to r^17 and r^18. |error| <= 2^-52 for
 // |x| < 2^31; NaN beyond. Without branches, so that a loop over it can be vectorised.

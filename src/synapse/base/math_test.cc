@@ -46,6 +46,8 @@ TEST(MathF32, errors_are_within_their_stated_bounds) {
   EXPECT_LE(worst(sin_f32, std::sin, 1e7f, 0x1.fp30f, true), 1.0);
   EXPECT_LE(worst(tanh_f32, std::tanh, 1e-9f, 20.0f, true), 2.0);
   EXPECT_LE(worst(erf_f32, std::erf, 1e-9f, 8.0f, true), 2.0);
+  const Reference softplus = [](long double x) { return std::max(x, 0.0L) + std::log1p(std::exp(-std::fabs(x))); };
+  EXPECT_LE(worst(softplus_f32, softplus, 1e-9f, 87.0f, true), 4.0);
   EXPECT_EQ(sqrt_f32(2.0f), std::sqrt(2.0f));
 }
 

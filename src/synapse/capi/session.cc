@@ -34,7 +34,7 @@ Status open(syn_session& s) {
   s.options.n_ctx = s.plan.n_ctx;
 
   const StateLayout& layout = model.model->state_layout();
-  SYN_TRY(pages, Region::make(PagePool::bytes_for(layout, options.k_dtype, options.v_dtype, options.max_seq_len)));
+  SYN_TRY(pages, Region::make(PagePool::bytes_for(layout, options.k_dtype, options.v_dtype, limits_of(*model.model, options))));
   s.pages = std::move(pages);
   const size_t page_bytes = s.pages.bytes().size();
   SYN_TRY(memory, Region::make(PagePool::arena_bytes(layout, options.k_dtype, options.v_dtype, page_bytes) +

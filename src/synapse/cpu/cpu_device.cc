@@ -33,9 +33,18 @@ constexpr OpRow kOps[] = {
     {cpu::run_expert_linears, cpu::scratch_experts},
     {cpu::run_expert_gated_linears, cpu::scratch_experts},
     {cpu::run_expert_sum, nullptr},
+    {cpu::run_gate, nullptr},
+    {cpu::run_lerp, nullptr},
+    {cpu::run_slice, nullptr},
+    {cpu::run_token_shift, nullptr},
+    {cpu::run_conv1d, nullptr},
+    {cpu::run_selective_scan, cpu::scratch_scan},
+    {cpu::run_ssd_scan, cpu::scratch_scan},
+    {cpu::run_wkv7, cpu::scratch_scan},
+    {cpu::run_gated_delta, cpu::scratch_scan},
 };
 static_assert(sizeof kOps / sizeof kOps[0] == size_t(Op::count));
-static_assert(kActs == int(Act::sigmoid) + 1 && kAttendKeys == kPageRows);
+static_assert(kActs == int(Act::relu2) + 1 && kAttendKeys == kPageRows);
 
 const OpRow& row_of(const OpCall& call) {
   SYN_CHECK(call.op < Op::count && kOps[size_t(call.op)].run);

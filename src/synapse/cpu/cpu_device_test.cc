@@ -48,6 +48,19 @@ TEST_F(CpuDeviceTest, every_variant_and_thread_count_gives_the_bits_of_scalar) {
   }
 }
 
+TEST_F(CpuDeviceTest, every_format_that_runs_has_cases) {
+  for (size_t f = 0; f < kNDTypes; ++f) {
+    int32_t n_lookups = 0, n_linears = 0;
+    for (const OpCase& c : op_cases::all()) {
+      n_lookups += c.op == Op::get_rows && c.format[0] == DType(f);
+      n_linears += c.op == Op::linears && c.format[0] == DType(f);
+    }
+    const Format& format = kernels().formats[f];
+    EXPECT_EQ(n_lookups > 0, format.dequantize != nullptr) << label(DType(f));
+    EXPECT_EQ(n_linears > 1, format.dot || format.exact) << label(DType(f));
+  }
+}
+
 TEST_F(CpuDeviceTest, a_row_does_not_depend_on_the_rows_beside_it) {
   Pool one(1);
   CpuDevice device(kernels(), *one);
@@ -155,11 +168,12 @@ TEST(Attention, is_softmax_over_the_visible_keys) { check_attention(true, 70); }
 TEST(Attention, sees_the_whole_text_where_it_is_not_causal) { check_attention(false, 0); }
 
 // Decoding row by row, and any split of a prompt, against the whole prompt at once.
-TEST_F(CpuDeviceTest, attention_does_not_depend_on_how_the_rows_arrive) {
+TEST_F(CpuDeviceTest, attention_and_scans_do_not_depend_on_how_the_rows_arrive) {
   Pool two(2);
   CpuDevice device(kernels(), *two);
   for (const OpCase& c : op_cases::all()) {
-    if (c.op != Op::attention || c.n_streams != 1 || !c.attrs.causal) continue;
+    const bool is_scan = c.op >= Op::conv1d && c.op <= Op::gated_delta && !c.stateless;
+    if ((c.op != Op::attention && !is_scan) || !c.attrs.causal || c.n_streams != 1) continue;
     const uint64_t wanted = op_cases::run(c, device, arena_);
     for (int32_t rows_at_once : {1, 3, 64}) {
       if (c.received) continue;

@@ -66,6 +66,15 @@ void run_route(const Run&);
 void run_expert_linears(const Run&);
 void run_expert_gated_linears(const Run&);
 void run_expert_sum(const Run&);
+void run_gate(const Run&);
+void run_lerp(const Run&);
+void run_slice(const Run&);
+void run_token_shift(const Run&);
+void run_conv1d(const Run&);
+void run_selective_scan(const Run&);
+void run_ssd_scan(const Run&);
+void run_wkv7(const Run&);
+void run_gated_delta(const Run&);
 
 // Take from `arena` what the op takes while it runs: from a counting arena, to learn the bytes.
 using Scratch = void (*)(const OpCall& call, const Kernels& kernels, int32_t n_threads, Arena& arena);
@@ -75,5 +84,6 @@ void scratch_kv_append(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_attention(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_route(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_experts(const OpCall&, const Kernels&, int32_t, Arena&);
+void scratch_scan(const OpCall&, const Kernels&, int32_t, Arena&);
 
 }  // namespace synapse::cpu

@@ -27,6 +27,20 @@ void run_add(const Run& run) {
   });
 }
 
+void run_gate(const Run& run) {
+  const auto gate = run.kernels.gate[size_t(run.call.attrs.act)];
+  for_each_run(run, [&](size_t at, size_t n) {
+    gate(f32_out(run.call.out[0]) + at, f32(run.call.in[0]) + at, f32(run.call.in[1]) + at, n);
+  });
+}
+
+void run_lerp(const Run& run) {
+  for_each_run(run, [&](size_t at, size_t n) {
+    run.kernels.lerp(f32_out(run.call.out[0]) + at, f32(run.call.in[0]) + at, f32(run.call.in[1]) + at,
+                     f32(run.call.in[2]) + at, n);
+  });
+}
+
 void run_scale(const Run& run) {
   for_each_run(run, [&](size_t at, size_t n) {
     run.kernels.scale(f32_out(run.call.out[0]) + at, f32(run.call.in[0]) + at, run.call.attrs.factor, n);

@@ -8,6 +8,13 @@ void run_copy(const Run& run) {
   if (x.bytes()) std::memcpy(to.data, x.data, x.bytes());
 }
 
+void run_slice(const Run& run) {
+  const Tensor &x = run.call.in[0], &out = run.call.out[0];
+  const size_t from = size_t(x.cols()), n = size_t(out.cols());
+  for (int32_t row = 0; row < x.rows(); ++row)
+    std::memcpy(f32_out(out) + size_t(row) * n, f32(x) + size_t(row) * from + size_t(run.call.attrs.first), n * sizeof(float));
+}
+
 namespace {
 
 void widen_row(const Run& run, const Tensor& table, int32_t from, int32_t to) {

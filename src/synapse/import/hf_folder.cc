@@ -25,7 +25,9 @@ Result<MappedFile> open_if_there(const fs::path& path) {
 
 Result<JsonValue> parse_object(std::string_view file, std::span<const uint8_t> bytes, Arena& arena) {
   if (bytes.empty()) return JsonValue();
-  const auto document = parse_json(bytes, arena);
+  JsonLimits limits;
+  limits.python_numbers = true;  // time_step_limit: [0.0, Infinity]
+  const auto document = parse_json(bytes, arena, limits);
   if (!document.ok()) return fail(document.status().code(), file, ": ", document.status().message());
   if (!document->root().is_object()) return fail(Code::corrupt, file, ": wanted an object");
   return document->root();

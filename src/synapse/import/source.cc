@@ -6,6 +6,8 @@
 #include "synapse/import/llama2c.h"
 #include "synapse/import/names.h"
 #include "synapse/import/pattern_engine.h"
+#include "synapse/import/rwkv_bin.h"
+#include "synapse/import/rwkv_vocab.h"
 #include "synapse/import/tokenizer_files.h"
 #include "synapse/io/gguf.h"
 
@@ -33,13 +35,14 @@ Status about(const fs::path& file, const Status& status) {
 Source::Source() = default;
 Source::~Source() = default;
 
-Result<std::unique_ptr<Source>> Source::open(const std::string& name, Faults& faults, const FamilyList& known) {
+Result<std::unique_ptr<Source>> Source::open(const std::string& name, Faults& faults, FamilyFiles families) {
   std::unique_ptr<Source> source(new Source);
+  source->families_ = std::move(families);
   std::error_code absent;
   SYN_TRY(found, find_model(name));
   source->path_ = found;
   if (fs::is_directory(source->path_, absent)) {
-    SYN_RETURN_IF_ERROR(source->open_folder(source->path_, faults, known));
+    SYN_RETURN_IF_ERROR(source->open_folder(source->path_, faults));
   } else {
     SYN_RETURN_IF_ERROR(source->open_file(source->path_));
   }
@@ -48,6 +51,7 @@ Result<std::unique_ptr<Source>> Source::open(const std::string& name, Faults& fa
 
 Status Source::open_file(const fs::path& file) {
   SYN_TRY(mapped, platform::MappedFile::open(file.c_str()));
+  if (has_rwkv_magic(mapped.bytes())) return open_rwkv(file, std::move(mapped));
   const bool is_llama2c =
       has_llama2c_magic(mapped.bytes()) || (file.extension() == ".bin" && !has_gguf_magic(mapped.bytes()));
   return is_llama2c ? open_llama2c(file, std::move(mapped)) : open_gguf(file, std::move(mapped));
@@ -59,6 +63,22 @@ Status Source::open_llama2c(const fs::path& file, platform::MappedFile mapped) {
   SYN_TRY(tables, Region::make(kLlama2cArenaBytes));
   tables_ = std::move(tables);
   const Result<Checkpoint> checkpoint = read_llama2c(mapped.bytes(), name_, tables_.arena());
+  if (!checkpoint.ok()) return about(file, checkpoint.status());
+  checkpoint_ = *checkpoint;
+  n_files_ = 1;
+  file_bytes_ = mapped.bytes().size();
+  files_.push_back(std::move(mapped));
+  return {};
+}
+
+Status Source::open_rwkv(const fs::path& file, platform::MappedFile mapped) {
+  form_ = Form::rwkv;
+  name_ = file.stem().string();
+  const Result<size_t> bytes = rwkv_bin_arena_bytes(mapped.bytes());
+  if (!bytes.ok()) return about(file, bytes.status());
+  SYN_TRY(tables, Region::make(*bytes));
+  tables_ = std::move(tables);
+  const Result<Checkpoint> checkpoint = read_rwkv_bin(mapped.bytes(), name_, tables_.arena());
   if (!checkpoint.ok()) return about(file, checkpoint.status());
   checkpoint_ = *checkpoint;
   n_files_ = 1;
@@ -100,10 +120,10 @@ Status Source::open_gguf(const fs::path& file, platform::MappedFile first) {
   return {};
 }
 
-Status Source::open_folder(const fs::path& folder, Faults& faults, const FamilyList& known) {
+Status Source::open_folder(const fs::path& folder, Faults& faults) {
   std::error_code absent;
   if (fs::exists(folder / "config.json", absent)) {
-    SYN_TRY(opened, HfFolder::open(folder.string(), faults, known));
+    SYN_TRY(opened, HfFolder::open(folder.string(), faults, families()));
     folder_ = std::make_unique<HfFolder>(std::move(opened));
     checkpoint_ = folder_->checkpoint();
     for (const auto& entry : fs::directory_iterator(folder, absent)) {
@@ -143,6 +163,8 @@ Result<TokenizerSpec> Source::read_tokenizer() {
       return read_gguf_tokenizer();
     case Form::llama2c:
       return read_llama2c_tokenizer();
+    case Form::rwkv:
+      return read_rwkv_tokenizer();
     case Form::folder:
       break;
   }
@@ -179,6 +201,26 @@ Result<TokenizerSpec> Source::read_llama2c_tokenizer() {
   }
   return fail(Code::not_found, path_.c_str(), ": no tokenizer; wanted ", sized,
               " or tokenizer.bin beside it");
+}
+
+// A model of 256 tokens reads bytes; the others have the world vocabulary, which is a file of its own.
+Result<TokenizerSpec> Source::read_rwkv_tokenizer() {
+  SYN_TRY(vocab_size, checkpoint_.require_int("{arch}.vocab_size"));
+  if (vocab_size == 256) {
+    SYN_TRY(region, Region::make(kByteTokenizerArenaBytes));
+    tokenizer_region_ = std::move(region);
+    return byte_tokenizer(tokenizer_region_.arena());
+  }
+  constexpr std::string_view kVocabulary = "rwkv_vocab_v20230424.txt";
+  const fs::path file = path_.parent_path() / kVocabulary;
+  std::error_code absent;
+  if (!fs::exists(file, absent))
+    return fail(Code::not_found, path_.c_str(), ": no tokenizer; wanted ", kVocabulary, " beside it");
+  SYN_TRY(mapped, platform::MappedFile::open(file.c_str()));
+  SYN_TRY(region, Region::make(rwkv_vocab_arena_bytes(mapped.bytes())));
+  tokenizer_region_ = std::move(region);
+  const auto spec = read_rwkv_vocab(mapped.bytes(), tokenizer_region_.arena());
+  return spec.ok() ? spec : about(file, spec.status());
 }
 
 void Source::drop_tokenizer() {

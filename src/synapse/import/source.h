@@ -1,4 +1,4 @@
-// What -m names, opened: a GGUF file (any part of a split one), a llama2.c checkpoint, a folder in Hugging Face
+// What -m names, opened: a GGUF file (any part of a split one), a llama2.c or rwkv.cpp checkpoint, a folder in Hugging Face
 // form, a folder of tokenizer files alone, a folder with one GGUF, or a name (import/names.h).
 #pragma once
 #include <filesystem>
@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "synapse/base/faults.h"
-#include "synapse/platform/region.h"
+#include "synapse/import/family_files.h"
 #include "synapse/io/checkpoint.h"
-#include "synapse/model/families.h"
+#include "synapse/platform/region.h"
 #include "synapse/runtime/tokenizer.h"
 
 namespace synapse {
@@ -18,13 +18,14 @@ class HfFolder;  // import/hf_folder.h
 
 class Source {
  public:
-  // Everything that is wrong with a folder is noted in `faults`. Families of folders in Hugging Face form: `known`.
-  static Result<std::unique_ptr<Source>> open(const std::string& name, Faults& faults, const FamilyList& known = {});
+  // Everything that is wrong with a folder is noted in `faults`. `families` go before those that are built in.
+  static Result<std::unique_ptr<Source>> open(const std::string& name, Faults& faults, FamilyFiles families = {});
   ~Source();
 
   // Without tensors where there are only tokenizer files.
   const Checkpoint& checkpoint() const { return checkpoint_; }
   const std::filesystem::path& path() const { return path_; }  // the file (first part) or folder
+  FamilyList families() const { return families_.list(); }  // to build the model with
   size_t n_files() const { return n_files_; }
   uint64_t file_bytes() const { return file_bytes_; }  // all parts together
 
@@ -43,19 +44,22 @@ class Source {
 
  private:
   Source();
-  enum class Form : uint8_t { gguf, llama2c, folder };
+  enum class Form : uint8_t { gguf, llama2c, rwkv, folder };
 
   Status open_file(const std::filesystem::path& file);
   Status open_gguf(const std::filesystem::path& file, platform::MappedFile first);
   Status open_llama2c(const std::filesystem::path& file, platform::MappedFile mapped);
-  Status open_folder(const std::filesystem::path& folder, Faults& faults, const FamilyList& known);
+  Status open_rwkv(const std::filesystem::path& file, platform::MappedFile mapped);
+  Status open_folder(const std::filesystem::path& folder, Faults& faults);
   Result<TokenizerSpec> read_tokenizer();
   Result<TokenizerSpec> read_gguf_tokenizer();
   Result<TokenizerSpec> read_llama2c_tokenizer();
+  Result<TokenizerSpec> read_rwkv_tokenizer();
 
+  FamilyFiles families_;
   Form form_ = Form::folder;
   std::filesystem::path path_;
-  std::string name_;  // of a llama2.c checkpoint
+  std::string name_;  // of a llama2.c or rwkv.cpp checkpoint
   size_t n_files_ = 0;
   uint64_t file_bytes_ = 0;
   std::vector<platform::MappedFile> files_;

@@ -38,6 +38,7 @@ Tensor with_dims(const Tensor& like, void* data, DType dtype) {
 
 const Transforms::Row Transforms::kRows[] = {
     {"rope_permute", &Transforms::rope_permute}, {"qkv_by_head", &Transforms::qkv_by_head},
+    {"gather_groups", &Transforms::gather_groups}, {"scale_rows", &Transforms::scale_rows},
     {"transpose", &Transforms::transpose},       {"reshape", &Transforms::reshape},
     {"squeeze", &Transforms::squeeze},           {"slice", &Transforms::slice},
     {"scale", &Transforms::scale},               {"add_one", &Transforms::add_one},
@@ -131,7 +132,7 @@ bool Transforms::map(NamedTensor& t, F f) {
   if (!out) return false;
   const uint8_t* in = static_cast<const uint8_t*>(t.tensor.data);
   for (size_t i = 0; i < n; ++i) {
-    const float value = f(to_f32_value(t.tensor.dtype, in + i * unit));
+    const float value = f(to_f32_value(t.tensor.dtype, in + i * unit), i);
     std::memcpy(out + i * sizeof value, &value, sizeof value);
   }
   t.tensor = with_dims(t.tensor, out, DType::f32);
@@ -139,19 +140,38 @@ bool Transforms::map(NamedTensor& t, F f) {
 }
 
 bool Transforms::to_f32(JsonValue, NamedTensor& t) {
-  return t.tensor.dtype == DType::f32 || map(t, [](float x) { return x; });
+  return t.tensor.dtype == DType::f32 || map(t, [](float x, size_t) { return x; });
 }
 bool Transforms::add_one(JsonValue, NamedTensor& t) {
-  return map(t, [](float x) { return 1 + x; });
+  return map(t, [](float x, size_t) { return 1 + x; });
 }
 bool Transforms::neg_exp(JsonValue, NamedTensor& t) {
-  return map(t, [](float x) { return float(-exp_f64(double(x))); });
+  return map(t, [](float x, size_t) { return float(-exp_f64(double(x))); });
 }
-bool Transforms::scale(JsonValue rule, NamedTensor& t) {
+std::optional<double> Transforms::factor(const NamedTensor& t, JsonValue rule) {
   const JsonValue by = rule["by"];
-  const auto factor = by.is_number() ? by.as_number() : values_.number(by.as_string());
-  if (!factor) return fault(t, "\"by\" is ", shown(by), ", which is no number of this model");
-  return map(t, [&](float x) { return float(double(x) * *factor); });
+  const auto x = by.is_number() ? by.as_number() : values_.number(by.as_string());
+  if (!x) fault(t, "\"by\" is ", shown(by), ", which is no number of this model");
+  return x;
+}
+
+bool Transforms::scale(JsonValue rule, NamedTensor& t) {
+  const auto by = factor(t, rule);
+  return by && map(t, [&](float x, size_t) { return float(double(x) * *by); });
+}
+
+bool Transforms::scale_rows(JsonValue rule, NamedTensor& t) {
+  std::vector<double> by;  // of every row
+  for (const JsonValue range : rule["ranges"].elements()) {
+    const auto n = integer(t, range, "rows");
+    const auto x = factor(t, range);
+    if (!n || !x) return false;
+    if (*n > t.tensor.dims[0] - int64_t(by.size())) return fault(t, t.tensor.dims[0], " rows, its ranges have more");
+    by.insert(by.end(), size_t(*n), *x);
+  }
+  if (int64_t(by.size()) != t.tensor.dims[0]) return fault(t, t.tensor.dims[0], " rows, its ranges have ", by.size());
+  const size_t row = t.tensor.size() / by.size();
+  return map(t, [&](float x, size_t i) { return float(double(x) * by[i / row]); });
 }
 
 template <typename F>
@@ -171,11 +191,36 @@ bool Transforms::rope_permute(JsonValue rule, NamedTensor& t) {
   const int64_t n_rows = t.tensor.dims[0];
   if (*heads < 1 || n_rows % *heads || n_rows / *heads % 2)
     return fault(t, n_rows, " rows, wanted a multiple of 2 x ", *heads, " heads (", rule["heads"].as_string(), ")");
-  const size_t head = size_t(n_rows / *heads), half = head / 2;
+  const size_t head = size_t(n_rows / *heads);
+  const auto given = rule["rot"].is_null() ? std::optional(int64_t(head)) : integer(t, rule, "rot");
+  if (!given) return false;
+  if (*given % 2 || size_t(*given) > head) return fault(t, "heads of ", head, " rows, of which ", *given, " are to turn");
+  const size_t rot = size_t(*given);
   return reorder(t, size_t(n_rows), [&](size_t i) {
     const size_t in_head = i % head;
-    return i - in_head + in_head / 2 + (in_head % 2 ? half : 0);
+    return in_head >= rot ? i : i - in_head + in_head / 2 + (in_head % 2 ? rot / 2 : 0);
   });
+}
+
+bool Transforms::gather_groups(JsonValue rule, NamedTensor& t) {
+  const auto groups = integer(t, rule, "groups");
+  if (!groups) return false;
+  std::vector<size_t> sizes;
+  size_t whole = 0;  // rows of a group
+  for (const JsonValue size : rule["sizes"].elements()) {
+    const auto x = size.is_number() ? size.as_number() : values_.number(size.as_string());
+    if (!x || *x != std::floor(*x) || !(*x >= 1 && *x <= INT32_MAX))
+      return fault(t, "\"sizes\": ", shown(size), " is no integer of this model");
+    sizes.push_back(size_t(*x)), whole += size_t(*x);
+  }
+  const size_t n_rows = size_t(t.tensor.dims[0]), G = size_t(*groups);
+  if (G < 1 || whole < 1 || n_rows != G * whole)
+    return fault(t, n_rows, " rows, wanted ", G, " groups (", rule["groups"].as_string(), ") of ", whole);
+  std::vector<size_t> source;
+  for (size_t part = 0, before = 0; part < sizes.size(); before += sizes[part++])
+    for (size_t g = 0; g < G; ++g)
+      for (size_t i = 0; i < sizes[part]; ++i) source.push_back(g * whole + before + i);
+  return reorder(t, n_rows, [&](size_t i) { return source[i]; });
 }
 
 bool Transforms::qkv_by_head(JsonValue rule, NamedTensor& t) {

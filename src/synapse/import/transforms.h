@@ -32,11 +32,13 @@ class Transforms {
 
   bool rope_permute(JsonValue rule, NamedTensor& t);
   bool qkv_by_head(JsonValue rule, NamedTensor& t);
+  bool gather_groups(JsonValue rule, NamedTensor& t);
   bool transpose(JsonValue rule, NamedTensor& t);
   bool reshape(JsonValue rule, NamedTensor& t);
   bool squeeze(JsonValue rule, NamedTensor& t);
   bool slice(JsonValue rule, NamedTensor& t);
   bool scale(JsonValue rule, NamedTensor& t);
+  bool scale_rows(JsonValue rule, NamedTensor& t);
   bool add_one(JsonValue rule, NamedTensor& t);
   bool neg_exp(JsonValue rule, NamedTensor& t);
   bool to_f32(JsonValue rule, NamedTensor& t);
@@ -45,11 +47,12 @@ class Transforms {
   bool fault(const NamedTensor& t, const Parts&... parts) {
     return faults_.add(t.name, ": ", parts...), false;
   }
+  std::optional<double> factor(const NamedTensor& t, JsonValue rule);  // "by"
   uint8_t* room(const NamedTensor& t, size_t bytes);
   bool copy(NamedTensor& t);                                        // to f32's alignment and beyond
   bool redim(NamedTensor& t, std::span<const int64_t> dims);        // the same elements
   template <typename F>
-  bool map(NamedTensor& t, F f);                                    // every element, as f32
+  bool map(NamedTensor& t, F f);                                    // f(x, index) of every element, as f32
   template <typename F>
   bool reorder(NamedTensor& t, size_t n_rows, F source_row);        // row i of the result is source_row(i)
 

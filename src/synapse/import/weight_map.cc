@@ -103,13 +103,19 @@ class Mapper {
 
   void split(const Rule& rule, int32_t layer, const NamedTensor& t) {
     const bool in_each = rule.options["in_each"].as_bool().value_or(false);
-    int64_t first = 0;
+    int64_t first = 0, left = t.tensor.dims[in_each ? 1 : 0];
     for (const JsonValue part : rule.options["parts"].elements()) {
+      if (part["rows"].is_null()) continue;
       const auto n = transforms_.integer(t, part, "rows");
+      if (!n) return;
+      left -= *n;
+    }
+    for (const JsonValue part : rule.options["parts"].elements()) {
+      const int64_t n = part["rows"].is_null() ? left : *transforms_.integer(t, part, "rows");
       NamedTensor piece = t;
-      if (!n || !(in_each ? transforms_.rows_in_each(piece, first, *n) : transforms_.rows(piece, first, *n))) return;
+      if (!(in_each ? transforms_.rows_in_each(piece, first, n) : transforms_.rows(piece, first, n))) return;
       give(part["to"].as_string(), layer, piece);
-      first += *n;
+      first += n;
     }
     const int32_t n_rows = t.tensor.dims[in_each ? 1 : 0];
     if (first != n_rows) faults_.add(t.name, ": ", n_rows, " rows, its parts have ", first);
@@ -184,7 +190,7 @@ Result<WeightMap> WeightMap::of(std::string_view model_type, std::string_view in
     }
   }
   return fail(Code::unsupported, "config.json model_type: found \"", model_type.substr(0, 64),
-              "\", wanted one of ", known);
+              "\", wanted one of ", known, " (docs/add-a-model.md says how to add one)");
 }
 
 bool match_name(std::string_view pattern, std::string_view name, NameMatch& match) {

@@ -18,20 +18,23 @@
 //
 // A tensor's object: "to", "optional" (may be missing), "unless" (a config flag: when true it is the same as another tensor and
 // may be missing), "transform" (one of these, or a list in order) and what that asks for; numbers are products as above:
-//   rope_permute   in each of "heads" heads, rows from halves (i, i + D/2) to pairs (2i, 2i + 1), the order in which GGUF
-//                  keeps llama's q and k
+//   rope_permute   in each of "heads" heads, the first "rot" rows (default: all) from halves (i, i + rot/2) to pairs
+//                  (2i, 2i + 1), the order in which GGUF keeps llama's q and k
 //   qkv_by_head    rows that stand by KV head (its query heads, its key, its value; "heads", "kv_heads") become all queries,
 //                  all keys, all values
+//   gather_groups  rows that stand in "groups" of parts of "sizes" rows (a list) become the first parts of all groups, then
+//                  the second parts, ...
 //   transpose      a matrix
 //   reshape        to "dims"
 //   squeeze        dims of 1 go
 //   slice          rows from "from" on, "rows" of them (default: the rest)
 //   scale          times "by", as float32
+//   scale_rows     "ranges" of rows, in order: {"rows", "by"}, as float32
 //   add_one, neg_exp   1 + x, -exp(x), as float32
 //   f32            as float32; vectors are always
 //   stack          with {e} in the name: the "count" experts become one tensor with experts as its outermost dim
-// "parts" instead of "to" splits the rows: a list of {"to", "rows"}; with "in_each": true those of each item of the outermost
-// dim, such as the experts'.
+// "parts" instead of "to" splits the rows: a list of {"to", "rows"}, of which one may leave out its rows: those that are left.
+// With "in_each": true it splits those of each matrix of a tensor of 3 dims.
 #pragma once
 #include <deque>
 #include <string>

@@ -5,13 +5,12 @@
 
 #include "synapse/base/math.h"
 #include "synapse/base/rng.h"
+#include "synapse/io/own_formats.h"
 #include "synapse/model/read_config.h"
 #include "synapse/nn/norm.h"
 
 namespace synapse {
 namespace {
-
-constexpr size_t kWiringBytes = 1 << 16;  // arena for the tape of a model.json
 
 // The family whose model.json lists this architecture.
 struct Wiring {
@@ -38,8 +37,8 @@ Result<Wiring> find_wiring(std::string_view architecture, const FamilyList& list
     arena.rewind(mark);
     known.append(' '), known.append(family.name);
   }
-  return fail(Code::unsupported, "general.architecture: \"", architecture, "\" is not a family we know:", known.view(),
-              " (docs/add-a-model.md)");
+  return fail(Code::unsupported, "general.architecture: \"", architecture.substr(0, 64),
+              "\" is not a family we know (docs/add-a-model.md says how to add one):", known.view());
 }
 
 uint64_t hash_number(uint64_t h, int64_t n) { return hash64(&n, sizeof n, h); }
@@ -51,7 +50,7 @@ size_t Model::arena_bytes(const Checkpoint& checkpoint) {
   size_t layers = 0;
   for (const MetaEntry& entry : checkpoint.metadata)
     if (entry.key.ends_with(".block_count")) layers = size_t(std::clamp<int64_t>(entry.value.as_int().value_or(0), 0, 4096));
-  return sizeof(Model) + n * sizeof(NamedWeight) + kWiringBytes + layers * (size_t(8) << 10) + (size_t(64) << 10);
+  return sizeof(Model) + n * sizeof(NamedWeight) + joined_bytes(checkpoint) + kWiringBytes + layers * (size_t(8) << 10) + (size_t(64) << 10);
 }
 
 Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena& arena, Faults& faults,
@@ -69,32 +68,41 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   if (faults.count() > faults_before) return faults.status(Code::corrupt, "model");
   const Config& c = m->config_;
 
-  SYN_TRY(table, arena.zeroed<NamedWeight>(checkpoint.tensors.size(), "weights table"));
-  for (size_t i = 0; i < table.size(); ++i) {
-    const NamedTensor& source = checkpoint.tensors[i];
-    auto prepared = device.prepare(source.name, source.tensor, arena);
+  SYN_TRY(all, arena.zeroed<NamedWeight>(checkpoint.tensors.size(), "weights table"));
+  size_t n_weights = 0;
+  for (const NamedTensor& source : checkpoint.tensors) {
+    if (is_scales(checkpoint, source.name)) continue;
+    const Result<Tensor> joined = join_own(checkpoint, source, arena);
+    const Result<Tensor> prepared = joined.ok() ? device.prepare(source.name, *joined, arena) : joined;
     if (!prepared.ok()) faults.add(prepared.status().message());
-    table[i] = {source.name, prepared.ok() ? *prepared : source.tensor, false};
-    if (source.tensor.rank >= 2) {
-      m->all_float_ = m->all_float_ && is_float(source.tensor.dtype);
-      m->all_f32_ = m->all_f32_ && source.tensor.dtype == DType::f32;
+    const NamedWeight& w = all[n_weights++] = {source.name, prepared.ok() ? *prepared : source.tensor, false};
+    if (w.tensor.rank >= 2) {
+      m->all_float_ = m->all_float_ && is_float(w.tensor.dtype);
+      m->all_f32_ = m->all_f32_ && w.tensor.dtype == DType::f32;
     }
-    m->weight_bytes_ += table[i].tensor.bytes();
+    m->weight_bytes_ += w.tensor.bytes();
   }
+  const std::span<NamedWeight> table = all.first(n_weights);
   std::sort(table.begin(), table.end(), [](const NamedWeight& a, const NamedWeight& b) { return a.name < b.name; });
 
+  m->weights_ = table;
   const Weights weights(table, faults);
   const JsonValue embedding = wiring.root["embedding"], output = wiring.root["output"], layer = wiring.root["layer"];
   const auto parts_of = [&](JsonValue part, Weights w, int32_t i) {
-    return BlockParts{part, c, weights, w, i, m->state_, device, arena, faults};
+    return BlockParts{part, c, weights, w, i, m->state_, m->n_carry_, device, arena, faults};
   };
+  if (layer.size() == 0) faults.add("model.json: no \"layer\" with blocks");
   m->read_embedding(parts_of(embedding, weights, c.n_layers));
 
   SYN_TRY(blocks, arena.zeroed<const Block*>(layer.size() * size_t(c.n_layers), "blocks"));
+  SYN_TRY(layer_ends, arena.zeroed<int32_t>(size_t(c.n_layers), "layers"));
   size_t n = 0;
-  for (int32_t i = 0; i < c.n_layers; ++i)
+  for (int32_t i = 0; i < c.n_layers; ++i) {
     n += make_blocks(layer, parts_of({}, weights.scope(Text<64>("blk.", i, ".")), i), blocks.subspan(n));
+    layer_ends[size_t(i)] = int32_t(n);
+  }
   m->blocks_ = blocks.first(n);
+  m->layer_ends_ = layer_ends;
 
   if (!output.is_null()) {
     m->output_norm_ = read_norm(parts_of(output, weights, c.n_layers), "output_norm", c.dim);
@@ -103,6 +111,8 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
     m->output_.b = weights.find_vector("output.bias", c.vocab_size);
   }
 
+  if (m->state_.n_row_floats > StateLayout::kMostRowFloats)
+    faults.add("recurrent state: more than ", StateLayout::kMostRowFloats, " floats a stream");
   for (const NamedWeight& w : table)
     if (!w.used) faults.add(w.name, ": ", m->family_, " has no use for it");
   if (faults.count() > faults_before) return faults.status(Code::corrupt, "model");
@@ -140,10 +150,12 @@ Tensor Model::embed(Context& cx, Tensor ids, const Batch& batch) const {
   return embedding_norm_.w.empty() ? x : ops::norm(cx, x, embedding_norm_);
 }
 
-Tensor Model::forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel) const {
+Tensor Model::forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel, int32_t n_layers) const {
+  const size_t n_blocks = n_layers < config_.n_layers ? size_t(layer_ends_[size_t(n_layers) - 1]) : blocks_.size();
   const bool keep = cx.recorder && cx.recorder->keeps_activations();
   Tensor x = embed(cx, ids, batch);
-  for (const Block* block : blocks_) {
+  if (n_carry_ > 0) cx.carry = cx.make(DType::f32, {batch.n_rows, n_carry_});
+  for (const Block* block : blocks_.first(n_blocks)) {
     if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED)) return {};
     const size_t mark = cx.arena.mark();
     Tensor y = block->forward(cx, x, x, batch);

@@ -19,7 +19,9 @@ class Model {
 
   // ids (T) i32 on the device, rows of `batch`  ->  (T, dim), the input of the head. Rewinds the arena block by block
   // unless a recorder keeps activations. Looks at *cancel before every block and gives an empty Tensor when it is set.
-  Tensor forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel) const;
+  // Of n_layers layers the first, where that is less than there are.
+  Tensor forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel, int32_t n_layers = kAllLayers) const;
+  static constexpr int32_t kAllLayers = INT32_MAX;
   // hidden (T, dim)  ->  (T, dim), after the last norm: what the head reads, and embeddings are made of
   Tensor last_norm(Context& cx, Tensor hidden) const;
   // hidden (T, dim)  ->  logits (T, V). REQUIRES writes_text
@@ -32,6 +34,7 @@ class Model {
   bool all_float() const { return all_float_; }        // no quantised matrix: float linears may use FMA
   bool all_f32() const { return all_f32_; }
   size_t weight_bytes() const { return weight_bytes_; }
+  std::span<const NamedWeight> weights() const { return weights_; }  // by name, as the device has them
   uint64_t fingerprint() const { return fingerprint_; }  // of its numbers, shapes and some weights
 
  private:
@@ -45,12 +48,15 @@ class Model {
   bool all_float_ = true, all_f32_ = true;
   size_t weight_bytes_ = 0;
   uint64_t fingerprint_ = 0;
+  std::span<const NamedWeight> weights_;
   Tensor embedding_;               // (V, dim)
   float embedding_scale_ = 1;
   Tensor positions_;               // (positions, dim), or empty
+  int32_t n_carry_ = 0;            // columns of Context::carry; 0: none
   Tensor token_types_;             // (types, dim), or empty
   ops::NormWeights embedding_norm_;  // without weights: none
   std::span<const Block*> blocks_;
+  std::span<int32_t> layer_ends_;  // by layer: the number of blocks up to its last
   ops::NormWeights output_norm_;
   ops::Linear output_;
 };

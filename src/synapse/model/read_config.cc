@@ -25,6 +25,16 @@ constexpr IntField kInts[] = {
     {"rope.dimension_count", &Config::n_rot, 0, 1 << 14, 0},          // 0: the whole head
     {"context_length", &Config::max_seq_len, 1, 1 << 28, kRequired},
     {"attention.sliding_window", &Config::window, 0, 1 << 28, 0},
+    {"ssm.conv_kernel", &Config::ssm_conv, 1, 1 << 8, 0},
+    {"ssm.inner_size", &Config::ssm_inner, 1, 1 << 18, 0},
+    {"ssm.state_size", &Config::ssm_state, 1, 1 << 12, 0},
+    {"ssm.time_step_rank", &Config::ssm_dt_rank, 1, 1 << 16, 0},
+    {"ssm.group_count", &Config::ssm_groups, 0, 1 << 14, 0},
+    {"wkv.head_size", &Config::wkv_head_dim, 1, 1 << 12, 0},
+    {"attention.decay_lora_rank", &Config::lora_decay, 0, 1 << 14, 0},
+    {"attention.iclr_lora_rank", &Config::lora_iclr, 0, 1 << 14, 0},
+    {"attention.value_residual_mix_lora_rank", &Config::lora_value, 0, 1 << 14, 0},
+    {"attention.gate_lora_rank", &Config::lora_gate, 0, 1 << 14, 0},
     {"expert_count", &Config::n_experts, 0, 1 << 14, 0},
     {"expert_used_count", &Config::n_experts_used, 0, 1 << 14, 0},
     {"expert_feed_forward_length", &Config::expert_hidden_dim, 1, 1 << 22, 0},        // 0: feed_forward_length
@@ -50,6 +60,20 @@ constexpr FloatField kFloats[] = {
     {"attn_logit_softcapping", &Config::attn_softcap, 0, 1e6},
     {"final_logit_softcapping", &Config::final_softcap, 0, 1e6},
     {"logit_scale", &Config::logit_scale, 1e-6, 1e6},
+    {"ssm.dt_b_c_rms_epsilon", &Config::ssm_dt_b_c_eps, 0, 1},
+    {"ssm.time_step_min", &Config::ssm_dt_min, 0, 1e30},
+    {"ssm.time_step_max", &Config::ssm_dt_max, 0, 3e38},
+};
+
+struct BoolField {
+  std::string_view key;
+  bool Config::*field;
+};
+
+constexpr BoolField kBools[] = {
+    {"use_parallel_residual", &Config::parallel_residual},
+    {"ssm.dt_b_c_rms", &Config::ssm_dt_b_c_rms},
+    {"ssm.norm_before_gate", &Config::ssm_norm_before_gate},
 };
 
 // A MetaValue of a JSON number, boolean or string; nothing of anything else.
@@ -155,6 +179,13 @@ struct Reader {
     c.expert_weights_norm = *norm->as_bool();
   }
 
+  void read(const BoolField& f, Config& c) const {
+    const auto value = find(f.key);
+    if (!value) return;
+    if (!value->as_bool()) return faults.add(full(f.key).view(), ": wanted true or false");
+    c.*f.field = *value->as_bool();
+  }
+
   void read_rope_scaling(Config& c) const {
     const auto type = find("rope.scaling.type");
     const std::string_view name = type ? type->as_text().value_or("?") : "none";
@@ -206,10 +237,6 @@ struct Reader {
       if (!value->as_bool()) return faults.add(full("attention.causal").view(), ": wanted true or false");
       c.causal = *value->as_bool();
     }
-    if (const auto value = find("use_parallel_residual")) {
-      if (!value->as_bool()) return faults.add(full("use_parallel_residual").view(), ": wanted true or false");
-      c.parallel_residual = *value->as_bool();
-    }
   }
 
   void check_heads(Config& c) const {
@@ -241,6 +268,7 @@ Config read_config(const Checkpoint& checkpoint, JsonValue wiring, Faults& fault
     if (f.field == &Config::n_layers && c.n_layers == 0) return c;
   }
   for (const FloatField& f : kFloats) reader.read(f, c);
+  for (const BoolField& f : kBools) reader.read(f, c);
   reader.read_rope_scaling(c);
   reader.read_sliding(c);
   reader.read_kinds(c);

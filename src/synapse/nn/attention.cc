@@ -17,6 +17,7 @@ struct Attention final : Block {
   QkNorm qk_norm = QkNorm::none;
   ops::NormWeights q_norm, k_norm;
   bool has_rope = true;
+  bool has_gate = false;  // q is (T, H, 2 D): a query and its gate
   ops::RopeAttrs rope;
   ops::AttentionAttrs attrs;
   Join join;
@@ -25,6 +26,11 @@ struct Attention final : Block {
     const int32_t T = x.rows(), H = n_heads, K = n_kv_heads, D = head_dim;
     const ops::Linear qkv[] = {q, k, v};
     auto [xq, xk, xv] = ops::norm_linears(cx, x, norm, qkv);
+    Tensor gate;
+    if (has_gate) {
+      const Tensor both = ops::view(cx, xq, {T, H, 2 * D});
+      xq = ops::view(cx, ops::slice(cx, both, 0, D), {T, H * D}), gate = ops::slice(cx, both, D, D);
+    }
     if (qk_norm == QkNorm::whole) xq = ops::norm(cx, xq, q_norm), xk = ops::norm(cx, xk, k_norm);
     xq = ops::view(cx, xq, {T, H, D}), xk = ops::view(cx, xk, {T, K, D}), xv = ops::view(cx, xv, {T, K, D});
     if (qk_norm == QkNorm::head) xq = ops::norm(cx, xq, q_norm), xk = ops::norm(cx, xk, k_norm);
@@ -34,6 +40,7 @@ struct Attention final : Block {
     }
     ops::kv_append(cx, xk, xv, batch, attrs.kv_slot);
     Tensor y = ops::attention(cx, xq, batch, attrs);
+    if (has_gate) y = ops::gate(cx, gate, y, Act::sigmoid);
     return join.add_linear(cx, ops::view(cx, y, {T, H * D}), o, residual);
   }
 };
@@ -89,7 +96,7 @@ ops::RopeAttrs read_rope(const BlockParts& parts, Rope style) {
 void read_qkv(const BlockParts& parts, Attention& b) {
   const Config& c = parts.config;
   const Weights& w = parts.weights;
-  const int32_t q = c.n_heads * c.head_dim, kv = c.n_kv_heads * c.head_dim;
+  const int32_t q = c.n_heads * c.head_dim * (b.has_gate ? 2 : 1), kv = c.n_kv_heads * c.head_dim;
   if (w.has("attn_qkv.weight")) {
     const ops::Linear all = read_linear(w, "attn_qkv", q + 2 * kv, c.dim);
     b.q = rows_of(all, 0, q), b.k = rows_of(all, q, kv), b.v = rows_of(all, q + kv, kv);
@@ -125,6 +132,7 @@ const Block* make_attention(BlockParts& parts) {
   b->n_heads = c.n_heads, b->n_kv_heads = c.n_kv_heads, b->head_dim = D;
 
   b->norm = read_norm(parts, "attn_norm", c.dim);
+  b->has_gate = wiring_flag(parts, "gate", false);
   read_qkv(parts, *b);
   b->o = read_linear(parts.weights, "attn_output", c.dim, c.n_heads * D);
   read_qk_norm(parts, *b);
@@ -138,7 +146,7 @@ const Block* make_attention(BlockParts& parts) {
   b->attrs.window = c.window_of(parts.layer);
   b->attrs.causal = c.causal;
   if (!c.causal && b->attrs.window > 0) parts.faults.add("attention.sliding_window: ", c.window, " in a model that is not causal is not run");
-  b->attrs.kv_slot = parts.state.add_kv(c.n_kv_heads, D);
+  b->attrs.kv_slot = parts.state.add_kv(c.n_kv_heads, D, b->attrs.window);
   b->attrs.n_kv_heads = c.n_kv_heads;
   b->attrs.factor = c.attention_scale > 0 ? c.attention_scale : 1.0f / sqrt_f32(float(D));
   b->attrs.softcap = c.attn_softcap;

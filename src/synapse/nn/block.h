@@ -24,7 +24,8 @@ struct BlockParts {
   const Weights& model_weights;  // all of them
   Weights weights;               // narrowed to its layer
   int32_t layer = 0;             // what it is: config.layer(layer)
-  StateLayout& state;      // blocks add the KV slots they need
+  StateLayout& state;      // blocks add the KV slots and rows they need
+  int32_t& n_carry;        // columns of Context::carry; blocks raise it to what they need
   Device& device;
   Arena& arena;
   Faults& faults;

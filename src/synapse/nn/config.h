@@ -57,6 +57,20 @@ struct Config {
   bool parallel_residual = false;  // use_parallel_residual
   LayerSet sliding, recurrent, moe;
 
+  // State-space layers. Mamba-2 and Gated DeltaNet have ssm_dt_rank heads; what they call a group shares B and C, or q and k.
+  int32_t ssm_conv = 0;         // ssm.conv_kernel
+  int32_t ssm_inner = 0;        // ssm.inner_size
+  int32_t ssm_state = 0;        // ssm.state_size
+  int32_t ssm_dt_rank = 0;      // ssm.time_step_rank
+  int32_t ssm_groups = 0;       // ssm.group_count
+  bool ssm_dt_b_c_rms = false;  // ssm.dt_b_c_rms: dt, B and C are normalised without weights,
+  float ssm_dt_b_c_eps = 0;     // ssm.dt_b_c_rms_epsilon; 0: norm_eps
+  bool ssm_norm_before_gate = false;  // ssm.norm_before_gate
+  float ssm_dt_min = 0;         // ssm.time_step_min: Mamba-2's steps are clamped
+  float ssm_dt_max = 3e38f;     // ssm.time_step_max
+  int32_t wkv_head_dim = 0;     // wkv.head_size
+  int32_t lora_decay = 0, lora_iclr = 0, lora_value = 0, lora_gate = 0;  // attention.decay_lora_rank, iclr_, value_residual_mix_, gate_
+
   Layer layer(int32_t i) const { return {sliding.has(i), recurrent.has(i), moe.has(i)}; }
   int32_t window_of(int32_t i) const { return sliding.has(i) ? window : 0; }
 };

@@ -1,8 +1,12 @@
 // The kinds of block there are. A new one is a file and a row.
 #include "synapse/nn/attention.h"
 #include "synapse/nn/ffn.h"
+#include "synapse/nn/gated_delta_net.h"
+#include "synapse/nn/mamba.h"
+#include "synapse/nn/mamba2.h"
 #include "synapse/nn/moe_ffn.h"
 #include "synapse/nn/parallel.h"
+#include "synapse/nn/rwkv7.h"
 
 namespace synapse {
 namespace {
@@ -17,6 +21,11 @@ constexpr BlockKind kKinds[] = {
     {"ffn", make_ffn},
     {"moe_ffn", make_moe_ffn},
     {"parallel", make_parallel},
+    {"mamba", make_mamba},
+    {"mamba2", make_mamba2},
+    {"gated_delta_net", make_gated_delta_net},
+    {"rwkv7_time_mix", make_rwkv7_time_mix},
+    {"rwkv7_channel_mix", make_rwkv7_channel_mix},
 };
 
 // What "when" can ask of a layer.

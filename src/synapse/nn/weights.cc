@@ -52,6 +52,21 @@ Tensor Weights::find_vector(std::string_view name, int32_t n) const {
   return {};
 }
 
+Tensor Weights::get_any(std::string_view name, int32_t n) const {
+  NamedWeight* weight = look(name);
+  if (!weight) return faults_->add(prefix_.view(), name, ": missing, wanted ", n, " elements"), Tensor{};
+  weight->used = true;
+  const Tensor& t = weight->tensor;
+  if (t.size() != size_t(n)) return faults_->add(weight->name, ": shape ", t.shape(), ", config wants ", n, " elements"), Tensor{};
+  if (t.dtype == DType::f32) return t;
+  faults_->add(prefix_.view(), name, ": ", label(t.dtype), ", wanted F32");
+  return {};
+}
+
+void Weights::ignore(std::string_view name) const {
+  if (NamedWeight* weight = look(name)) weight->used = true;
+}
+
 Tensor Weights::get_vector(std::string_view name, int32_t n) const {
   const Tensor t = get(name, {n});
   if (t.empty() || t.dtype == DType::f32) return t;

@@ -28,6 +28,8 @@ class Weights {
   Tensor find_row(std::string_view name, int32_t n) const;  // (n) or (1, n), as (1, n)
   Tensor get_vector(std::string_view name, int32_t n) const;   // f32; a fault in any other format
   Tensor find_vector(std::string_view name, int32_t n) const;
+  Tensor get_any(std::string_view name, int32_t n) const;  // n elements in f32, in the shape that they are stored in
+  void ignore(std::string_view name) const;                // it may be there, and is not needed
 
  private:
   NamedWeight* look(std::string_view name) const;

@@ -1,29 +1,11 @@
 #include "synapse/ops/ops.h"
 
+#include "synapse/ops/call.h"
+
 namespace synapse::ops {
 namespace {
 
-OpCall make_call(Op op, std::initializer_list<Tensor> in, const Batch* batch = nullptr) {
-  OpCall call;
-  call.op = op;
-  for (const Tensor& t : in) call.in[call.n_in++] = t;
-  call.batch = batch;
-  return call;
-}
-
-Tensor run(Context& cx, OpCall& call, Tensor out) {
-  call.out[0] = out, call.n_out = 1;
-  cx.run(call);
-  return call.out[0];
-}
-
-Tensor like(Context& cx, const Tensor& x) {
-  if (x.rank == 3) return cx.make(DType::f32, {x.dims[0], x.dims[1], x.dims[2]});
-  SYN_CHECK(x.rank == 2);
-  return cx.make(DType::f32, {x.dims[0], x.dims[1]});
-}
-
-bool is_f32_rows(const Tensor& x) { return x.rank == 2 && x.dtype == DType::f32 && x.contiguous(); }
+using namespace detail;
 
 void check_linear(const Tensor& x, const Linear& l) {
   SYN_CHECK(is_f32_rows(x) && l.w.rank == 2 && l.w.cols() == x.cols());
@@ -31,8 +13,10 @@ void check_linear(const Tensor& x, const Linear& l) {
 }
 
 void check_norm(const Tensor& x, const NormWeights& n) {
-  SYN_CHECK(x.dtype == DType::f32 && n.w.dtype == DType::f32 && n.w.cols() == x.cols());
-  SYN_CHECK(n.b.empty() || (n.b.dtype == DType::f32 && n.b.cols() == x.cols()));
+  const size_t each_head = x.rank == 3 ? size_t(x.dim(1)) * size_t(x.cols()) : 0;
+  SYN_CHECK(x.dtype == DType::f32 && n.w.dtype == DType::f32);
+  SYN_CHECK(n.w.size() == size_t(x.cols()) || n.w.size() == each_head);
+  SYN_CHECK(n.b.empty() || (n.b.dtype == DType::f32 && n.b.size() == n.w.size()));
 }
 
 }  // namespace
@@ -46,10 +30,26 @@ Tensor view(Context& cx, Tensor x, std::initializer_list<int32_t> dims) {
   return call.out[0];
 }
 
-void copy(Context& cx, Tensor x, Tensor to) {
+Tensor part(Context& cx, Tensor x, int32_t i) {
+  SYN_CHECK(x.rank == 3 && x.contiguous() && i >= 0 && i < x.dims[0]);
+  OpCall call = make_call(Op::view, {x});
+  call.out[0] = make_tensor(static_cast<uint8_t*>(x.data) + size_t(i) * x.strides[0], x.dtype, {x.dims[1], x.dims[2]});
+  call.n_out = 1;
+  if (cx.recorder) cx.recorder->on_call(call);
+  return call.out[0];
+}
+
+Tensor copy(Context& cx, Tensor x, Tensor to) {
   SYN_CHECK(same_shape(x, to) && x.dtype == to.dtype && x.contiguous() && to.contiguous());
   OpCall call = make_call(Op::copy, {x});
-  run(cx, call, to);
+  return run(cx, call, to);
+}
+
+Tensor slice(Context& cx, Tensor x, int32_t first, int32_t n) {
+  SYN_CHECK(x.rank == 3 && x.dtype == DType::f32 && x.contiguous() && first >= 0 && n > 0 && first + n <= x.cols());
+  OpCall call = make_call(Op::slice, {x});
+  call.attrs.first = first;
+  return run(cx, call, cx.make(DType::f32, {x.dims[0], x.dims[1], n}));
 }
 
 Tensor get_rows(Context& cx, Tensor table, Tensor ids) {
@@ -123,6 +123,19 @@ Tensor activate(Context& cx, Tensor x, Act act) {
 Tensor add(Context& cx, Tensor a, Tensor b) {
   SYN_CHECK(same_shape(a, b));
   OpCall call = make_call(Op::add, {a, b});
+  return run(cx, call, like(cx, a));
+}
+
+Tensor gate(Context& cx, Tensor g, Tensor u, Act act) {
+  SYN_CHECK(g.size() == u.size() && g.contiguous() && u.contiguous());
+  OpCall call = make_call(Op::gate, {g, u});
+  call.attrs.act = act;
+  return run(cx, call, like(cx, u));
+}
+
+Tensor lerp(Context& cx, Tensor a, Tensor b, Tensor t) {
+  SYN_CHECK(same_shape(a, b) && same_shape(a, t) && a.contiguous() && b.contiguous() && t.contiguous());
+  OpCall call = make_call(Op::lerp, {a, b, t});
   return run(cx, call, like(cx, a));
 }
 

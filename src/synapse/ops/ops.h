@@ -24,8 +24,12 @@ struct NormWeights {
 
 // The same data under other dims. x must be contiguous.
 Tensor view(Context& cx, Tensor x, std::initializer_list<int32_t> dims);
-// x into `to`, which has its shape.
-void copy(Context& cx, Tensor x, Tensor to);
+// x (n, T, C)  ->  its part i, (T, C): the same data
+Tensor part(Context& cx, Tensor x, int32_t i);
+// x into `to`, which has its shape and is returned.
+Tensor copy(Context& cx, Tensor x, Tensor to);
+// x (T, H, D)  ->  (T, H, n): columns first .. first + n - 1, in another place
+Tensor slice(Context& cx, Tensor x, int32_t first, int32_t n);
 
 // table (V, C) of any format, ids (T) i32, each in 0 .. V-1  ->  (T, C)
 Tensor get_rows(Context& cx, Tensor table, Tensor ids);
@@ -44,10 +48,14 @@ Tensor gated_linears(Context& cx, Tensor x, const Linear& gate, const Linear& up
 // x (T, in), residual (T, out)  ->  (x w^T + b) + residual
 Tensor linear_add(Context& cx, Tensor x, const Linear& w, Tensor residual);
 
-// x (..., n)  ->  the same shape, each row normalised over n
+// x (..., n)  ->  the same shape, each row normalised over n. The weights of x (T, H, n) may be (H, n): each head's own.
 Tensor norm(Context& cx, Tensor x, const NormWeights& n);
 Tensor activate(Context& cx, Tensor x, Act act);
 Tensor add(Context& cx, Tensor a, Tensor b);
+// act(g) * u, as many elements each, in the shape of u
+Tensor gate(Context& cx, Tensor g, Tensor u, Act act);
+// a + (b - a) * t, of one shape
+Tensor lerp(Context& cx, Tensor a, Tensor b, Tensor t);
 Tensor scale(Context& cx, Tensor x, float factor);
 // cap * tanh(x / cap)
 Tensor soft_cap(Context& cx, Tensor x, float cap);

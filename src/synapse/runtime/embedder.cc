@@ -12,11 +12,15 @@ namespace {
 
 constexpr int32_t kMaxStreams = 16;  // texts that go through the model together
 
+StateLimits limits_of(const EmbedOptions& options) {
+  return {.max_positions = options.max_rows, .chunk = options.max_rows, .rollback = 0};
+}
+
 size_t activation_bytes(const Model& model, Device& device, const EmbedOptions& options) {
   DryDevice dry(device);
   Arena counting = Arena::counting();
   Context cx{dry, counting, nullptr, !model.all_float()};
-  const Stream stream{nullptr, 0, options.max_rows, 0};
+  const Stream stream{.n_rows = options.max_rows, .context = options.max_rows};
   const Batch batch{{&stream, 1}, options.max_rows};
   cx.make(DType::i32, {options.max_rows});  // types
   const Tensor ids = cx.make(DType::i32, {options.max_rows});
@@ -61,16 +65,21 @@ Result<EmbedOptions> default_embed_options(const Checkpoint& checkpoint, const M
   return options;
 }
 
-int32_t Embedder::cache_positions(const EmbedOptions& options) { return options.max_rows + kMaxStreams * kPageRows; }
+// The rows of one call, and for every stream a page that it fills in part and recurrent rows.
+size_t Embedder::cache_bytes(const Model& model, const EmbedOptions& options) {
+  const StateLayout& layout = model.state_layout();
+  const StateLimits page = {.max_positions = kPageRows, .chunk = kPageRows, .rollback = 0};
+  return PagePool::bytes_for(layout, options.k_dtype, options.v_dtype, limits_of(options)) +
+         kMaxStreams * PagePool::bytes_for(layout, options.k_dtype, options.v_dtype, page);
+}
 
 size_t Embedder::arena_bytes(const Model& model, Device& device, const EmbedOptions& options) {
   const size_t dim = size_t(model.config().dim);
-  return sizeof(Embedder) + sizeof(Impl) + kMaxStreams * (sizeof(State*) + State::arena_bytes(model.state_layout(), options.max_rows)) +
+  return sizeof(Embedder) + sizeof(Impl) + kMaxStreams * (sizeof(State*) + State::arena_bytes(model.state_layout(), limits_of(options))) +
          (size_t(options.max_rows) + 1) * dim * sizeof(float) + size_t(options.max_rows) * sizeof(int32_t) + activation_bytes(model, device, options) + 8 * Arena::kAlign;
 }
 
 Result<Embedder*> Embedder::open(const Model& model, Device& device, PagePool& pool, const EmbedOptions& options, Arena& arena) {
-  const int32_t most = model.config().max_seq_len;
   if (options.max_rows < 1 || options.max_rows > (1 << 24))
     return fail(Code::invalid, "batch size: ", options.max_rows, ", wanted 1 to ", 1 << 24);
   void* places[] = {arena.alloc(sizeof(Embedder), alignof(Embedder)), arena.alloc(sizeof(Impl), alignof(Impl))};
@@ -78,7 +87,7 @@ Result<Embedder*> Embedder::open(const Model& model, Device& device, PagePool& p
   Impl* e = new (places[1]) Impl{model, device, options};
   SYN_TRY(states, arena.zeroed<State*>(size_t(kMaxStreams), "states"));
   for (State*& state : states) {
-    SYN_TRY(made, State::make(model.state_layout(), pool.source(), std::min(options.max_rows, most), arena));
+    SYN_TRY(made, State::make(model.state_layout(), pool.source(), limits_of(options), arena));
     state = made;
   }
   e->states = states;
@@ -135,7 +144,7 @@ Status Embedder::Impl::run(std::span<const EmbedText> texts, size_t first, const
   for (size_t i = 0; i < texts.size(); ++i) {
     const int32_t n = int32_t(texts[i].ids.size());
     SYN_RETURN_IF_ERROR(states[i]->reserve(0, n));
-    streams[i] = {&states[i]->kv(), n_rows, n, 0};
+    streams[i] = states[i]->stream(n_rows, n);
     n_rows += n;
     has_types = has_types || !texts[i].types.empty();
   }

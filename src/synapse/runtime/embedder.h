@@ -35,9 +35,9 @@ struct VectorSink {
 
 class Embedder {
  public:
-  // What open takes from its arena, and the pages that its pool must have room for.
+  // What open takes from its arena, and the memory that its pool of pages wants.
   static size_t arena_bytes(const Model& model, Device& device, const EmbedOptions& options);
-  static int32_t cache_positions(const EmbedOptions& options);
+  static size_t cache_bytes(const Model& model, const EmbedOptions& options);
   static Result<Embedder*> open(const Model& model, Device& device, PagePool& pool, const EmbedOptions& options, Arena& arena);
 
   // The vectors of each text, in order. Short texts go through the model together, which changes no vector. All texts are

@@ -50,12 +50,20 @@ struct Generation::Impl {
     return safe;
   }
 
-  Step finish(Finish why, Pick pick) {
+  Result<Pick> next() {
+    if (!options.speculator) return session.next(options.sampler);
+    const int32_t left = options.max_tokens < 0 ? INT32_MAX : options.max_tokens - n_tokens;
+    return options.speculator->next(options.sampler, options.end_ids, left);
+  }
+  bool is_full() const { return options.speculator ? !options.speculator->has_next() : session.full(); }
+
+  Result<Step> finish(Finish why, Pick pick) {
+    if (options.speculator) SYN_RETURN_IF_ERROR(options.speculator->settle());
     n_text += detokenizer.finish(text + n_text);
     bool found = false;
     n_shown = showable(found);
     if (!found) n_shown = n_text;
-    return {{text, n_shown}, pick, found ? Finish::stop_string : why};
+    return Step{{text, n_shown}, pick, found ? Finish::stop_string : why};
   }
 };
 
@@ -90,9 +98,9 @@ Result<Generation*> Generation::start(Session& session, const Tokenizer& tokeniz
 Result<Step> Generation::step() {
   Impl& g = *impl_;
   g.compact();
-  if (g.session.full() || (g.options.max_tokens >= 0 && g.n_tokens >= g.options.max_tokens))
+  if (g.is_full() || (g.options.max_tokens >= 0 && g.n_tokens >= g.options.max_tokens))
     return g.finish(Finish::length, {});
-  auto picked = g.session.next(g.options.sampler);
+  auto picked = g.next();
   if (!picked.ok()) {
     if (picked.status().code() == Code::cancelled) return g.finish(Finish::cancelled, {});
     return picked.status();
@@ -104,6 +112,7 @@ Result<Step> Generation::step() {
   g.n_text += g.detokenizer.push(pick.id, g.text + g.n_text);
   bool found = false;
   g.n_shown = g.showable(found);
+  if (found && g.options.speculator) SYN_RETURN_IF_ERROR(g.options.speculator->settle());
   return Step{{g.text, g.n_shown}, pick, found ? Finish::stop_string : Finish::none};
 }
 

@@ -1,7 +1,7 @@
 // A continuation as text: chooses tokens until an end, shows only what is certain (whole UTF-8 characters, nothing
 // that may yet turn out to be a stop string).
 #pragma once
-#include "synapse/runtime/session.h"
+#include "synapse/runtime/speculative.h"
 #include "synapse/runtime/tokenizer.h"
 
 namespace synapse {
@@ -15,6 +15,7 @@ struct GenerateOptions {
   std::span<const int32_t> end_ids;               // any of them ends, and is not shown
   std::span<const std::string_view> stop;         // neither is the stop string
   bool show_special = false;
+  Speculator* speculator = nullptr;               // of the session: the same text in fewer calls of the model
 };
 
 struct Step {

@@ -10,7 +10,7 @@ MemoryPlan plan_memory(const Model& model, Device& device, const SessionOptions&
   const StateLayout& layout = model.state_layout();
   plan.n_positions = context;
   plan.weight_bytes = model.weight_bytes();
-  plan.cache_bytes = PagePool::bytes_for(layout, options.k_dtype, options.v_dtype, context);
+  plan.cache_bytes = PagePool::bytes_for(layout, options.k_dtype, options.v_dtype, limits_of(model, options));
   plan.scratch_bytes = Session::arena_bytes(model, device, options) +
                        PagePool::arena_bytes(layout, options.k_dtype, options.v_dtype, plan.cache_bytes);
   return plan;

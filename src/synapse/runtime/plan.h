@@ -8,7 +8,7 @@ struct MemoryPlan {
   size_t process_bytes = 0;    // code, libraries and the threads' stacks, as measured at start
   size_t tokenizer_bytes = 0;
   size_t weight_bytes = 0;     // of the file, or repacked
-  size_t cache_bytes = 0;      // keys and values of the whole context
+  size_t cache_bytes = 0;      // keys and values of the whole context or its windows, recurrent rows and those kept to go back
   size_t scratch_bytes = 0;    // activations, logits, page tables, the model's own tables
   int32_t n_positions = 0;     // the context that this is for
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <new>
 
+#include "synapse/base/rng.h"
 #include "synapse/runtime/dry_device.h"
+#include "synapse/runtime/prefix_cache.h"
 #include "synapse/runtime/session_impl.h"
 
 namespace synapse {
@@ -29,20 +31,40 @@ size_t activation_bytes(const Model& model, Device& device, const SessionOptions
   return counting.peak() + Arena::kAlign;
 }
 
+// For a call of the model and then the sampler, or a part of the state on its way.
+size_t work_bytes(const Model& model, Device& device, const SessionOptions& options) {
+  const size_t sampler = sampler_scratch_bytes(size_t(model.config().vocab_size), size_t(context_of(model, options)));
+  return std::max(activation_bytes(model, device, options) + sampler + Arena::kAlign,
+                  Parts::most_bytes(model.state_layout(), options.k_dtype, options.v_dtype) + Arena::kAlign);
+}
+
+// What makes a state besides the ids.
+uint64_t prefix_key(const Model& model, const PagePool& pool, const SessionOptions& options) {
+  const uint64_t parts[] = {model.fingerprint(), info(pool.k_dtype()).gguf_id, info(pool.v_dtype()).gguf_id,
+                            uint64_t(options.max_seq_len)};
+  return hash64(parts, sizeof parts);
+}
+
 }  // namespace
 
 DType default_cache_dtype(const Model& model) {
   constexpr size_t kSmallCache = size_t(16) << 20;
-  const size_t whole = PagePool::bytes_for(model.state_layout(), DType::f32, DType::f32, model.config().max_seq_len);
+  const StateLayout& layout = model.state_layout();
+  const size_t n_pages = size_t((model.config().max_seq_len + kPageRows - 1) / kPageRows) * size_t(layout.n_kv_slots);
+  const size_t whole = n_pages * PagePool::page_bytes(layout, DType::f32, DType::f32);
   return model.all_f32() || whole <= kSmallCache ? DType::f32 : DType::f16;
+}
+
+StateLimits limits_of(const Model& model, const SessionOptions& options) {
+  return {context_of(model, options), options.chunk, options.rollback};
 }
 
 size_t Session::arena_bytes(const Model& model, Device& device, const SessionOptions& options) {
   const int32_t context = context_of(model, options);
   const size_t vocab = size_t(model.config().vocab_size);
   return sizeof(Session) + sizeof(Impl) + size_t(context) * (sizeof(int32_t) + sizeof(SamplerState)) + vocab * sizeof(float) +
-         State::arena_bytes(model.state_layout(), context) + activation_bytes(model, device, options) +
-         sampler_scratch_bytes(vocab, size_t(context)) + 8 * Arena::kAlign;
+         State::arena_bytes(model.state_layout(), limits_of(model, options)) + work_bytes(model, device, options) +
+         8 * Arena::kAlign;
 }
 
 Result<Session*> Session::open(const Model& model, Device& device, PagePool& pool, const SessionOptions& options,
@@ -54,7 +76,9 @@ Result<Session*> Session::open(const Model& model, Device& device, PagePool& poo
   if (context > model.config().max_seq_len)
     return fail(Code::invalid, "context: ", context, ", the model's is ", model.config().max_seq_len);
   if (options.chunk < 1) return fail(Code::invalid, "batch size: ", options.chunk, ", wanted at least 1");
+  SYN_CHECK(!options.recorder || !options.recorder->keeps_activations());  // the arena was planned without
   if (options.logit_rows < 1) return fail(Code::invalid, "logit rows: ", options.logit_rows, ", wanted at least 1");
+  if (options.rollback < 0) return fail(Code::invalid, "rollback: ", options.rollback, ", wanted at least 0");
 
   void* places[] = {arena.alloc(sizeof(Session), alignof(Session)), arena.alloc(sizeof(Impl), alignof(Impl))};
   if (!places[0] || !places[1]) return fail(Code::out_of_memory, "session: no room in its arena");
@@ -67,59 +91,99 @@ Result<Session*> Session::open(const Model& model, Device& device, PagePool& poo
   s->sampled = sampled;
   SYN_TRY(logits, arena.zeroed<float>(size_t(model.config().vocab_size), "logits"));
   s->logits = logits;
-  SYN_TRY(state, State::make(model.state_layout(), pool.source(), context, arena));
+  SYN_TRY(state, State::make(model.state_layout(), pool.source(), limits_of(model, options), arena));
   s->state = state;
-  const size_t work = std::max(activation_bytes(model, device, options), sampler_scratch_bytes(logits.size(), size_t(context)));
+  const size_t work = work_bytes(model, device, options);
   void* memory = arena.alloc(work);
   if (!memory) return fail(Code::out_of_memory, "session: ", work, " bytes of activations do not fit its arena");
   s->work = Arena(memory, work);
   return new (places[0]) Session(s);
 }
 
+// The position at which reading pauses next, so that recurrent rows can be kept there: a multiple of 64 from where the
+// end's rollback begins.
+int32_t Session::Impl::next_stop() const {
+  if (!state->layout().n_row_floats) return n_ids;
+  const int32_t page = std::max(n_cached / kPageRows + 1, (n_ids - options.rollback) / kPageRows);
+  return std::min(page * kPageRows, n_ids);
+}
+
+Result<Tensor> Session::Impl::forward(int32_t first, int32_t n, int32_t n_layers) {
+  SYN_RETURN_IF_ERROR(state->reserve(first, n));
+  work.rewind(0);
+  Context cx{device, work, options.recorder, !model.all_float()};
+  const Stream stream = state->stream(0, n);
+  const Batch batch{{&stream, 1}, n};
+  const Tensor tokens = cx.make(DType::i32, {n});
+  device.write(tokens, ids.data() + first);
+  const Tensor x = model.forward(cx, tokens, batch, cancel, n_layers);
+  if (x.empty() || cancelled()) return fail(Code::cancelled, "cancelled at position ", first);
+  n_passes += n_layers == model.config().n_layers;
+  return x;
+}
+
+Status Session::Impl::make_logits(const Tensor& x, int32_t row, int32_t last_row, int32_t position, Made& made) {
+  if (made.n == 0 || row >= made.first + made.n) {
+    if (made.n) work.rewind(made.mark);
+    made.first = row, made.n = std::min(options.logit_rows, last_row - row + 1), made.mark = work.mark();
+    Context cx{device, work, options.recorder, !model.all_float()};
+    auto* first = static_cast<uint8_t*>(x.data) + size_t(row) * x.row_bytes();
+    made.y = model.head(cx, make_tensor(first, DType::f32, {made.n, x.cols()}));
+    device.wait();
+    if (cancelled()) return fail(Code::cancelled, "cancelled at position ", position);
+  }
+  const size_t V = logits.size();
+  device.read(logits.data(), make_tensor(static_cast<float*>(made.y.data) + size_t(row - made.first) * V, DType::f32, {int32_t(V)}));
+  for (float logit : logits)
+    if (logit != logit) return fail(Code::corrupt, "logits of position ", position, ": not a number (damaged weights or cache)");
+  return {};
+}
+
 // Runs the model over ids[n_cached ..) and leaves the last position's logits. With a sink, every position's.
 Status Session::Impl::read(const LogitSink* every) {
-  const int32_t V = model.config().vocab_size, dim = model.config().dim;
+  const int32_t n_cached_before = n_cached;
   while (n_cached < n_ids) {
-    const int32_t n = std::min(options.chunk, n_ids - n_cached);
-    SYN_RETURN_IF_ERROR(state->reserve(n_cached, n));
-    work.rewind(0);
-    Context cx{device, work, nullptr, !model.all_float()};
-    const Stream stream{.kv = &state->kv(), .n_rows = n, .position = n_cached, .context = options.max_seq_len};
-    const Batch batch{{&stream, 1}, n};
-    const Tensor tokens = cx.make(DType::i32, {n});
-    device.write(tokens, ids.data() + n_cached);
-    const Tensor x = model.forward(cx, tokens, batch, cancel);
-    if (x.empty() || cancelled()) return fail(Code::cancelled, "cancelled at position ", n_cached);
-
+    const int32_t n = std::min(options.chunk, next_stop() - n_cached);
+    SYN_TRY(x, forward(n_cached, n, model.config().n_layers));
     const bool last_chunk = n_cached + n == n_ids;
-    for (int32_t row = every ? 0 : n - 1; row < n && (every || last_chunk);) {
-      const int32_t rows = every ? std::min(options.logit_rows, n - row) : 1;
-      const size_t mark = work.mark();
-      auto* first = static_cast<uint8_t*>(x.data) + size_t(row) * x.row_bytes();
-      const Tensor y = model.head(cx, make_tensor(first, DType::f32, {rows, dim}));
-      device.wait();
-      if (cancelled()) return fail(Code::cancelled, "cancelled at position ", n_cached);
-      for (int32_t i = 0; i < rows; ++i, ++row) {
-        const Tensor one = make_tensor(static_cast<float*>(y.data) + size_t(i) * size_t(V), DType::f32, {V});
-        device.read(logits.data(), one);
-        for (float logit : logits)
-          if (logit != logit)
-            return fail(Code::corrupt, "logits of position ", n_cached + row, ": not a number (damaged weights or cache)");
-        if (every) SYN_RETURN_IF_ERROR(every->take(every->context, n_cached + row, logits));
-      }
-      work.rewind(mark);
+    Made made;
+    for (int32_t row = every ? 0 : n - 1; row < n && (every || last_chunk); ++row) {
+      SYN_RETURN_IF_ERROR(make_logits(x, row, n - 1, n_cached + row, made));
+      if (every) SYN_RETURN_IF_ERROR(every->take(every->context, n_cached + row, logits));
     }
     n_cached += n;
+    if (n_cached % kPageRows == 0) state->keep_rows();
     logits_of = last_chunk || every ? n_cached - 1 : -1;
   }
+  if (n_cached / kPageRows > n_cached_before / kPageRows) store_prefix();
   return {};
+}
+
+void Session::Impl::append(std::span<const int32_t> more) {
+  std::copy(more.begin(), more.end(), ids.begin() + n_ids);
+  std::fill_n(sampled.begin() + n_ids, more.size(), last_sampled());
+  n_ids += int32_t(more.size());
+}
+
+// Goes on from the longest beginning that the prefix cache knows, if that is more than the state holds. The last token is
+// always read, for its logits.
+void Session::Impl::find_prefix() {
+  if (!options.prefix_cache) return;
+  const int32_t n = options.prefix_cache->open(prefix_key(model, pool, options), ids.first(size_t(n_ids - 1)), n_cached, *state);
+  if (n == 0) return;
+  n_found += n - n_cached;
+  n_cached = n;
+}
+
+void Session::Impl::store_prefix() {
+  if (options.prefix_cache) options.prefix_cache->store(prefix_key(model, pool, options), ids.first(size_t(n_ids)), *state);
 }
 
 Status Session::Impl::read_or_restore(int32_t n_ids_before, int32_t n_cached_before, const LogitSink* every) {
   Status status = read(every);
   if (status.ok()) return status;
-  n_ids = n_ids_before, n_cached = n_cached_before, logits_of = -1;
-  state->truncate(n_cached);
+  n_ids = n_ids_before, logits_of = -1;
+  n_cached = state->truncate(n_cached_before);
   return status;
 }
 
@@ -132,30 +196,43 @@ Status Session::feed(std::span<const int32_t> ids, const LogitSink* every) {
     if (ids[i] < 0 || ids[i] >= V)
       return fail(Code::invalid, "token ", i, ": id ", ids[i], ", the vocabulary has ", V);
   const int32_t n_ids_before = s.n_ids, n_cached_before = s.n_cached;
-  std::copy(ids.begin(), ids.end(), s.ids.begin() + s.n_ids);
-  std::fill_n(s.sampled.begin() + s.n_ids, ids.size(), s.last_sampled());
-  s.n_ids += int32_t(ids.size());
+  s.append(ids);
+  if (!every && !ids.empty()) s.find_prefix();
   return s.read_or_restore(n_ids_before, n_cached_before, every);
+}
+
+int32_t Session::feed_known(std::span<const int32_t> ids) {
+  Impl& s = *impl_;
+  const int32_t n_ids_before = s.n_ids;
+  if (ids.empty() || ids.size() > size_t(s.options.max_seq_len - s.n_ids)) return 0;  // feed says what is wrong
+  s.append(ids);
+  s.find_prefix();
+  s.n_ids = std::max(n_ids_before, s.n_cached);
+  return s.n_ids - n_ids_before;
 }
 
 Result<std::span<const float>> Session::logits() {
   Impl& s = *impl_;
   if (s.n_ids == 0) return fail(Code::invalid, "logits: nothing was fed");
   if (s.logits_of != s.n_ids - 1) {
-    const int32_t before = s.n_cached;
-    s.n_cached = std::min(s.n_cached, s.n_ids - 1);
-    SYN_RETURN_IF_ERROR(s.read_or_restore(s.n_ids, std::min(before, s.n_ids), nullptr));
+    s.n_cached = s.state->truncate(std::min(s.n_cached, s.n_ids - 1));
+    SYN_RETURN_IF_ERROR(s.read_or_restore(s.n_ids, s.n_cached, nullptr));
   }
   return std::span<const float>(s.logits);
+}
+
+// From the logits at hand, for `position`, whose history is ids before it.
+Result<Pick> Session::Impl::choose(const SamplerOptions& sampler, int32_t position, SamplerState& sampler_state) {
+  return sample(sampler, logits, ids.first(size_t(position)), position, sampler_state, work);
 }
 
 Result<Pick> Session::next(const SamplerOptions& sampler) {
   Impl& s = *impl_;
   if (full()) return fail(Code::invalid, "context: full with ", s.n_ids, " tokens");
-  SYN_TRY(row, logits());
+  SYN_RETURN_IF_ERROR(logits().status());
   s.work.rewind(0);
   SamplerState state = s.last_sampled();
-  SYN_TRY(pick, sample(sampler, row, ids(), s.n_ids, state, s.work));
+  SYN_TRY(pick, s.choose(sampler, s.n_ids, state));
   s.sampled[size_t(s.n_ids)] = state;
   s.ids[size_t(s.n_ids++)] = pick.id;
   return pick;
@@ -163,60 +240,23 @@ Result<Pick> Session::next(const SamplerOptions& sampler) {
 
 bool Session::full() const { return impl_->n_ids == impl_->options.max_seq_len; }
 std::span<const int32_t> Session::ids() const { return impl_->ids.first(size_t(impl_->n_ids)); }
+bool Session::has_logits() const { return impl_->n_ids > 0 && impl_->logits_of == impl_->n_ids - 1; }
+int32_t Session::n_cached() const { return impl_->n_cached; }
+int64_t Session::n_found() const { return impl_->n_found; }
+int64_t Session::n_drafted() const { return impl_->n_drafted; }
+const Model& Session::model() const { return impl_->model; }
+int64_t Session::n_passes() const { return impl_->n_passes; }
 int32_t Session::max_seq_len() const { return impl_->options.max_seq_len; }
-size_t Session::cache_bytes() const { return size_t(impl_->state->n_pages()) * impl_->pool.bytes_of_page(); }
+size_t Session::cache_bytes() const {
+  const State& state = *impl_->state;
+  return size_t(state.n_pages()) * impl_->pool.bytes_of_page() + size_t(state.n_row_blocks()) * impl_->pool.bytes_of_row_block();
+}
 void Session::cancel_on(const bool* flag) { impl_->cancel = flag; }
 
 Status Session::truncate(int32_t n) {
   Impl& s = *impl_;
   if (n < 0 || n > s.n_ids) return fail(Code::invalid, "truncate: to ", n, ", there are ", s.n_ids, " tokens");
-  if (s.logits_of >= n) s.logits_of = -1;
-  s.n_ids = n;
-  s.n_cached = std::min(s.n_cached, n);
-  s.state->truncate(s.n_cached);
-  return {};
-}
-
-// Drops what this stream holds and fills pages of its own pool with those of `from`.
-Status Session::Impl::copy_pages(const Impl& from) {
-  state->truncate(0);
-  if (Status status = state->reserve(0, from.n_cached); !status.ok()) {
-    state->truncate(0);
-    return status;
-  }
-  const KvTable &source = from.state->kv(), &target = state->kv();
-  const int32_t n_pages = (from.n_cached + kPageRows - 1) / kPageRows;
-  for (int32_t slot = 0; slot < state->layout().n_kv_slots; ++slot)
-    for (int32_t page = 0; page < n_pages; ++page) {
-      const KvPage& a = *source.pages[size_t(slot) * size_t(source.max_pages) + size_t(page)];
-      const KvPage& b = *target.pages[size_t(slot) * size_t(target.max_pages) + size_t(page)];
-      const Tensor pairs[][2] = {{from.pool.k_tensor(a), pool.k_tensor(b)}, {from.pool.v_tensor(a), pool.v_tensor(b)}};
-      for (const auto& [t, copy] : pairs) {
-        work.rewind(0);
-        uint8_t* bytes = work.array<uint8_t>(t.bytes());
-        if (!bytes) return fail(Code::out_of_memory, "clone: a page of ", t.bytes(), " bytes does not fit the work space");
-        from.device.read(bytes, t);
-        device.write(copy, bytes);
-      }
-    }
-  return {};
-}
-
-Status Session::clone_to(Session& other) const {
-  const Impl& from = *impl_;
-  Impl& to = *other.impl_;
-  if (&from == &to) return fail(Code::invalid, "clone: a session onto itself");
-  if (&from.model != &to.model || from.pool.k_dtype() != to.pool.k_dtype() || from.pool.v_dtype() != to.pool.v_dtype())
-    return fail(Code::invalid, "clone: the sessions differ in model or cache type");
-  if (from.n_ids > to.options.max_seq_len)
-    return fail(Code::invalid, "clone: ", from.n_ids, " tokens, the other context holds ", to.options.max_seq_len);
-  to.n_ids = to.n_cached = 0, to.logits_of = -1;
-  if (&from.pool == &to.pool) to.state->share(*from.state, from.n_cached);
-  else SYN_RETURN_IF_ERROR(to.copy_pages(from));
-  std::copy_n(from.ids.begin(), from.n_ids, to.ids.begin());
-  std::copy_n(from.sampled.begin(), from.n_ids, to.sampled.begin());
-  std::copy(from.logits.begin(), from.logits.end(), to.logits.begin());
-  to.n_ids = from.n_ids, to.n_cached = from.n_cached, to.logits_of = from.logits_of;
+  s.go_back(n);
   return {};
 }
 

@@ -39,6 +39,8 @@ struct Stream {
   int32_t n_rows = 0;
   int32_t position = 0;         // of its first row
   int32_t context = 0;          // positions that the stream was opened for
+  float* rows = nullptr;        // recurrent state of all layers, a device address, 64-byte aligned, updated in place;
+                                // null: begin with zeros and keep nothing
 };
 
 struct Batch {

@@ -43,6 +43,7 @@ struct Context {
   Arena& arena;                  // outputs and scratch
   Recorder* recorder = nullptr;  // training, profiling
   bool exact_floats = true;      // false in a model whose matrices are all float (docs/numerics.md)
+  Tensor carry = {};             // (T, n): what a block hands on to later ones, for the rows of this call
 
   // An uninitialised output. The arena was planned: that it does not fit is our own mistake.
   Tensor make(DType dtype, std::initializer_list<int32_t> dims);

@@ -17,7 +17,7 @@ enum class Op : uint8_t {
 };
 std::string_view op_name(Op op);
 
-enum class Act : uint8_t { none, silu, gelu, gelu_tanh, relu, sigmoid };
+enum class Act : uint8_t { none, silu, gelu, gelu_tanh, relu, sigmoid, tanh, relu2 };
 enum class Norm : uint8_t { rms, layer };
 enum class Rope : uint8_t { half, interleaved };  // pairs (i, i + D/2), or (2i, 2i + 1)
 enum class Gating : uint8_t { softmax, sigmoid };  // a router's scores to weights: over all experts, or each alone
@@ -27,7 +27,7 @@ struct Attrs {
   float eps = 0;               // norm
   float factor = 1;            // scale; attention: the scores' factor; rope: of sin and cos; route: of the weights
   float softcap = 0;           // soft_cap; attention: of the scores, 0: none
-  Act act = Act::none;         // activate, gated_linears, expert_gated_linears
+  Act act = Act::none;         // activate, gate, gated_linears, expert_gated_linears; conv1d: none or silu
   Norm norm = Norm::rms;       // norm, norm_linears
   Rope rope = Rope::half;      // rope
   Gating gating = Gating::softmax;  // route
@@ -40,6 +40,12 @@ struct Attrs {
   int32_t n_kv_heads = 0;      // attention
   int32_t window = 0;          // attention: a query sees this many keys, itself included; 0: all
   int32_t received_from = 0;   // attention: first row of the call whose probabilities count as received
+  int32_t first = 0;           // slice: the first column
+  int32_t state_row = 0;       // scans: where their state begins in Stream::rows
+  int32_t n_groups = 0;        // ssd_scan, gated_delta: groups of heads that share B and C, or q and k
+  int32_t n_state = 0;         // the same: width of those
+  float dt_min = 0;            // ssd_scan: steps are clamped
+  float dt_max = 0;
 };
 
 struct OpCall {
@@ -49,7 +55,7 @@ struct OpCall {
   Tensor in[kMaxIn];   // an absent optional input is an empty Tensor
   Tensor out[kMaxOut];
   Attrs attrs;
-  const Batch* batch = nullptr;  // get_position_rows, get_type_rows, rope, kv_append, attention
+  const Batch* batch = nullptr;  // get_position_rows, get_type_rows, rope, kv_append, attention, scans
 };
 
 }  // namespace synapse

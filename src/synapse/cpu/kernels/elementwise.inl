@@ -29,6 +29,12 @@ struct GeluTanh {
 struct Relu {
   SYN_INLINE static V of(V x) { return relu_body(x); }
 };
+struct Tanh {
+  SYN_INLINE static V of(V x) { return tanh_body(x); }
+};
+struct Relu2 {
+  SYN_INLINE static V of(V x) { return relu_body(x) * relu_body(x); }
+};
 
 struct Sigmoid {
   SYN_INLINE static V of(V x) { return sigmoid_body(x); }
@@ -44,6 +50,13 @@ void gate(float* y, const float* g, const float* u, size_t n) {
 }
 void add(float* y, const float* a, const float* b, size_t n) {
   map2(y, a, b, n, [](V v, V w) { return v + w; });
+}
+// a + (b - a) * t
+void lerp(float* y, const float* a, const float* b, const float* t, size_t n) {
+  const auto of = [](V v, V w, V u) { return mul_add(w - v, u, v); };
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16) of(V::load(a + i), V::load(b + i), V::load(t + i)).store(y + i);
+  if (i < n) store_n(y + i, of(load_n(a + i, n - i), load_n(b + i, n - i), load_n(t + i, n - i)), n - i);
 }
 void scale(float* y, const float* x, float factor, size_t n) {
   map1(y, x, n, [&](V v) { return v * V(factor); });

@@ -15,31 +15,35 @@ namespace synapse {
 inline constexpr int32_t kTileRows = 16;      // output rows computed together: one to a lane
 inline constexpr int32_t kBlock = 32;         // the unit of a tile along K
 inline constexpr int32_t kTileBlocks = 32;    // K is walked in runs of this many blocks, so that a tile stays in L1
+inline constexpr int32_t kSumElements = 16;   // activations are summed in sixteens: the smallest group with its own scale
 inline constexpr int32_t kQueryBlock = 4;     // queries attended together
 inline constexpr int32_t kAttendKeys = 64;    // keys of a page
 
-// 16 rows of weights along one run of blocks, unpacked: weight = d * q.
+// 16 rows of weights along one run of 32-blocks, unpacked: weight = d * q, or (d * scale) * q - m * minimum. d and m are of the
+// format's blocks (of 32, 64 or 256 weights: the first, second ... of the run), scale and minimum of 32 or 16 weights.
 struct alignas(64) Tile {
   int8_t q[kTileBlocks][kBlock / 4][kTileRows][4];
   float d[kTileBlocks][kTileRows];
+  float m[kTileBlocks][kTileRows];          // formats with a minimum; 32-blocks: weight = d * q + m
+  int32_t sub[kTileBlocks][2][kTileRows];   // 256-blocks: scale in the low 16 bits, minimum in the high ones
 };
 
 // Rows of activations as the quantised linear reads them. Row r starts at q + r * n, d + r * (n / group)
-// and sums + r * (n / kBlock).
+// and sums16 + r * (n / kSumElements).
 struct QuantRows {
   int8_t* q;
   float* d;
-  int32_t* sums;  // of the q of every 32
-  int32_t n;      // elements in a row
+  int32_t* sums16;  // of the q of every 16
+  int32_t n;        // elements in a row
 };
 
 // What a storage format can do; null where it cannot.
 struct Format {
-  // n elements, whole blocks. The bytes of ggml's reference quantiser.
+  // n elements, whole blocks. K-quants and IQ4 by fit.h; the others give the bytes of ggml's reference quantiser.
   void (*quantize)(void* blocks, const float* x, size_t n);
   void (*dequantize)(float* y, const void* blocks, size_t n);
 
-  // Quantised formats: 32-blocks first_block .. +n_blocks of 16 rows into a tile (n_blocks <= kTileBlocks),
+  // Quantised formats: 32-blocks first_block .. +n_blocks of 16 rows, whole blocks of the format, into a tile (n_blocks <= kTileBlocks),
   // and that tile times n_rows rows of x: acc (n_rows, 16) goes on from what it holds. While it unpacks it asks for
   // as many bytes from `ahead` on, which need not exist.
   int32_t group;  // elements that share one scale of activations; 0 in float formats
@@ -72,7 +76,68 @@ struct Attending {
   bool started;    // false before its first page
 };
 
-inline constexpr int32_t kActs = 6;  // none, silu, gelu, gelu_tanh, relu, sigmoid
+// Up to 16 channels of a causal convolution over the rows of one stream: y[t] = b + sum_k w[k] x[t - n_taps + 1 + k].
+inline constexpr int32_t kMaxConv = 16;
+struct Conv1d {
+  float* y;              // row t at y + t * stride
+  const float* x;        // the same
+  float* history;        // (n_taps - 1) rows before the first, the oldest first, left as those before the next call;
+  size_t history_stride; // null: zeros
+  const float* w;        // (n_channels, n_taps)
+  const float* b;        // or null
+  int32_t n_rows, n_taps, n_channels;
+  size_t stride;
+  bool silu;             // of the result
+};
+
+// Up to 16 channels of Mamba's recurrence.
+struct SelectiveScan {
+  float* y;
+  const float *x, *dt;   // row t at + t * stride; dt before softplus
+  const float *B, *C;    // (n_rows, n_state)
+  const float* A;        // (n_state, 16)
+  const float* D;
+  float* h;              // (n_state, 16)
+  int32_t n_rows, n_state, n_channels;
+  size_t stride;
+};
+
+// One head of Mamba-2's recurrence.
+struct SsdScan {
+  float* y;                  // row t at + t * y_stride
+  const float *x, *B, *C;    // row t at + t * stride
+  const float* dt;           // row t at + t * dt_stride, before bias, softplus and clamping
+  float* h;                  // (n_values / 16 rounded up, n_state, 16)
+  float A, D, dt_bias, dt_min, dt_max;
+  int32_t n_rows, n_values, n_state;
+  size_t y_stride, stride, dt_stride;
+};
+
+// One head of RWKV-7's time mixing. State S (head_dim / 16 rounded up, head_dim, 16): lanes are values.
+struct Wkv7 {
+  float* y;
+  const float *r, *w, *k, *v, *a;                     // row t at + t * stride; w and a before their sigmoids
+  const float *k_k, *k_a, *r_k, *norm_w, *norm_b;     // (head_dim)
+  float* S;
+  float* scratch;                                     // 4 * head_dim
+  int32_t n_rows, head_dim;
+  size_t stride;
+  float eps;
+};
+
+// One value head of Gated DeltaNet. State S (n_values / 16 rounded up, n_keys, 16).
+struct GatedDelta {
+  float* y;                     // row t at + t * y_stride
+  const float *q, *k, *v;       // row t at + t * stride
+  const float *dt, *beta;       // row t at + t * gate_stride; before softplus and sigmoid
+  float* S;
+  float* scratch;               // 5 * n_keys
+  float A, dt_bias, factor, eps;  // factor: of q
+  int32_t n_rows, n_keys, n_values;
+  size_t y_stride, stride, gate_stride;
+};
+
+inline constexpr int32_t kActs = 8;  // none, silu, gelu, gelu_tanh, relu, sigmoid, tanh, relu2
 
 struct Kernels {
   const char* isa;
@@ -84,6 +149,7 @@ struct Kernels {
   void (*add)(float* y, const float* a, const float* b, size_t n);
   void (*scale)(float* y, const float* x, float factor, size_t n);
   void (*add_scaled)(float* y, const float* x, float factor, size_t n);  // y + x * factor, into y
+  void (*lerp)(float* y, const float* a, const float* b, const float* t, size_t n);  // a + (b - a) * t
   void (*soft_cap)(float* y, const float* x, float cap, size_t n);  // cap * tanh(x / cap)
 
   // One row; w has n elements, b too or is null. y may alias x.
@@ -92,7 +158,7 @@ struct Kernels {
   void (*softmax)(float* y, const float* x, size_t n);  // n >= 1; y may alias x
 
   // One row of activations in groups of `group`, a multiple of 32 that divides n.
-  void (*quantize_row)(int8_t* q, float* d, int32_t* sums, const float* x, size_t n, size_t group);
+  void (*quantize_row)(int8_t* q, float* d, int32_t* sums16, const float* x, size_t n, size_t group);
 
   // cos and sin of position * inv_freq[i], times factor if that is not 1; then a head of D elements
   // whose first n_rot are turned: pairs (i, i + n_rot / 2), or (2i, 2i + 1).
@@ -107,6 +173,13 @@ struct Kernels {
   float (*page_probabilities)(float* p, const Attending* query, const PageView* page, float factor, float cap, size_t D);
   // sum[j] += p[j] * (exp(m_page - m) / l) over a page
   void (*add_received)(float* sum, const float* p, float m_page, float m, float l);
+
+  // Recurrences over the rows of one stream, in time order; states are read and left for the next call.
+  void (*conv1d)(const Conv1d*);
+  void (*selective_scan)(const SelectiveScan*);
+  void (*ssd_scan)(const SsdScan*);
+  void (*wkv7)(const Wkv7*);
+  void (*gated_delta)(const GatedDelta*);
 };
 
 // The scalar reference, then that table improved by one instruction set after another, as far as the
