@@ -128,7 +128,7 @@ class Embed(Case):
         self.assertEqual(self.error("-m", folder, "--ids", "1 2", "--token-types", "0"), "synapse: text 1: 2 ids, 1 types")
 
     def test_an_encoder_writes_no_text_and_says_what_it_is_for(self):
-        for verb in (["run", "-p", "x"], ["logits", "--ids", "1", "--nll"]):
+        for verb in (["run", "-p", "x"], ["chat", "-p", "x"], ["logits", "--ids", "1 2", "--nll"]):
             done = synapse(*verb, "-m", self.make_folder())
             self.assertEqual((done.returncode, done.stdout), (1, b""))
             self.assertIn(b"an encoder, without a head that writes text; embed gives its vectors", done.stderr)
