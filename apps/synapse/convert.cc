@@ -1,11 +1,10 @@
 // synapse convert: any model that -m takes as one GGUF file.
-#include "synapse/import/convert.h"
-
 #include "engine.h"
-#include "input.h"
 #include "output.h"
 #include "synapse/cpu/kernels/kernels.h"
+#include "synapse/quant/quantize_model.h"
 #include "verbs.h"
+#include "write_model.h"
 
 namespace synapse::cli {
 namespace {
@@ -26,53 +25,11 @@ std::string check_type(const std::string& type) {
   return "type: \"" + type + "\", there are:" + known;
 }
 
-// A bar on a terminal, redrawn when a percent has passed.
-class Progress {
- public:
-  static bool step(void* self, uint64_t done, uint64_t all) {
-    return static_cast<Progress*>(self)->show(done, all);
-  }
-  ~Progress() {
-    if (percent_ >= 0) std::fputs("\r\x1b[K", stderr);
-  }
-
- private:
-  bool show(uint64_t done, uint64_t all) {
-    const int percent = all ? int(double(done) / double(all) * 100) : 100;
-    if (is_terminal_ && percent != percent_) {
-      constexpr int kWidth = 40;
-      percent_ = percent;
-      const std::string bar = std::string(size_t(percent * kWidth / 100), '#');
-      std::fprintf(stderr, "\r[%-*s] %3d%%  %s of %s\x1b[K", kWidth, bar.c_str(), percent,
-                   human_bytes(done).c_str(), human_bytes(all).c_str());
-    }
-    return !*interrupted_;
-  }
-
-  const bool is_terminal_ = stderr_is_terminal();
-  const bool* interrupted_ = watch_interrupts();
-  int percent_ = -1;
-};
-
 Status convert(const ConvertFlags& o) {
-  SYN_TRY(source, open_source(o.flags.model));
-  ConvertOptions options;
-  if (!o.type.empty()) options.dtype = *dtype_from_label(o.type);
-  options.path = o.out, options.overwrite = o.force, options.quantize = quantize;
-  std::optional<Progress> progress(std::in_place);
-  options.progress = Progress::step, options.context = &*progress;
-  const Result<Converted> converted = convert_to_gguf(*source, options);
-  progress.reset();
-  if (!converted.ok()) return converted.status();
-  for (const std::string& text : converted->notes) note(text);
-  if (o.json) {
-    return put_json({{"file", converted->path},
-                     {"bytes", converted->bytes},
-                     {"tensors", converted->n_tensors},
-                     {"metadata", converted->n_metadata},
-                     {"notes", converted->notes}});
-  }
-  return put(converted->path + "\n");
+  SYN_TRY(source, open_source(o.flags.model, o.flags.family_dirs));
+  SYN_TRY(processor, Processor::open(o.flags));
+  SYN_TRY(target, plan_conversion(*source, o.type.empty() ? std::nullopt : dtype_from_label(o.type)));
+  return write_model(*source, target, o.out, o.force, o.json, make_row_codec(processor->threads(), nullptr));
 }
 
 }  // namespace
@@ -95,6 +52,7 @@ void add_convert(CLI::App& app, Action& action) {
       ->check(CLI::Validator(check_type, "TYPE", "type"));
   verb->add_flag("--force", o.force, "overwrite the file");
   verb->add_flag("--json", o.json, "what was written, as one JSON object");
+  add_family_flag(*verb, o.flags);
   add_isa_flag(*verb, o.flags);
 }
 

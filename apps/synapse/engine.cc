@@ -70,7 +70,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const Flags& flags) {
   engine->flags_ = flags;
   SYN_TRY(processor, Processor::open(flags));
   engine->processor_ = std::move(processor);
-  SYN_TRY(source, open_source(flags.model));
+  SYN_TRY(source, open_source(flags.model, flags.family_dirs));
   engine->source_ = std::move(source);
   return engine;
 }
@@ -96,7 +96,7 @@ Status Engine::build_model(bool expand) {
   model_region_ = std::move(region);
   char lines[kFaultLines];
   Faults faults(lines);
-  const Result<Model*> model = Model::build(checkpoint, processor_->device(), model_region_.arena(), faults);
+  const Result<Model*> model = Model::build(checkpoint, processor_->device(), model_region_.arena(), faults, source_->families());
   faults_ = fault_list(faults);
   if (!model.ok()) return model.status();
   model_ = *model;
@@ -171,10 +171,11 @@ Result<Session*> Engine::start(int32_t reach) {
   return Session::open(*model_, device, *pool, options_, arena);
 }
 
-Result<std::unique_ptr<Source>> open_source(const std::string& name) {
+Result<std::unique_ptr<Source>> open_source(const std::string& name, const std::vector<std::string>& family_dirs) {
+  SYN_TRY(families, FamilyFiles::read(family_dirs));
   char lines[kFaultLines];
   Faults faults(lines);
-  Result<std::unique_ptr<Source>> source = Source::open(name, faults);
+  Result<std::unique_ptr<Source>> source = Source::open(name, faults, std::move(families));
   if (!source.ok()) std::fputs(fault_list(faults).c_str(), stderr);
   return source;
 }

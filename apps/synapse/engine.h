@@ -59,6 +59,10 @@ class Engine {
   const Model& model() const { return *model_; }                 // REQUIRES build_model
   const std::string& faults() const { return faults_; }          // of build_model, a line each, when more than one
 
+  // What start() goes by; to be changed before it.
+  Flags& flags() { return flags_; }
+  SessionOptions& options() { return options_; }  // REQUIRES build_model
+
   // What a run of `n_positions` takes; 0: the model's context. Weights need not have been read.
   MemoryPlan plan(int32_t n_positions);
   // The context of a run: -c, else the longest within --memory-budget, else the model's. Refuses one beyond the
@@ -83,7 +87,7 @@ class Engine {
 };
 
 // Opens a source; what is wrong with it is printed, a line each.
-Result<std::unique_ptr<Source>> open_source(const std::string& name);
+Result<std::unique_ptr<Source>> open_source(const std::string& name, const std::vector<std::string>& family_dirs);
 // build_model, its faults printed.
 Status require_model(Engine& engine, bool expand);
 

@@ -27,6 +27,15 @@ void add_model_flag(CLI::App& verb, Flags& flags) {
   verb.add_option("-m,--model,MODEL", flags.model, "GGUF or llama2.c file, folder, or a name that `synapse list` shows")
       ->envname("SYNAPSE_MODEL")
       ->required();
+  add_family_flag(verb, flags);
+}
+
+void add_family_flag(CLI::App& verb, Flags& flags) {
+  verb.add_option("--family-dir", flags.family_dirs,
+                  "a folder of model.json and weights.json, or of such folders: families before those built in; may be repeated")
+      ->envname("SYNAPSE_FAMILIES")
+      ->delimiter(':')
+      ->type_name("DIR");
 }
 
 void add_isa_flag(CLI::App& verb, Flags& flags) {

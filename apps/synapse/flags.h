@@ -10,6 +10,7 @@ namespace synapse::cli {
 
 struct Flags {
   std::string model;
+  std::vector<std::string> family_dirs;
   int32_t threads = 0;         // 0: as many as are good here
   std::string isa;             // of kernel_variants(); empty: the best this processor has
   int32_t ctx_size = 0;        // positions; 0: the model's
@@ -18,7 +19,8 @@ struct Flags {
   std::string memory_budget;   // a size; empty: none
 };
 
-void add_model_flag(CLI::App& verb, Flags& flags);    // -m
+void add_model_flag(CLI::App& verb, Flags& flags);    // -m --family-dir
+void add_family_flag(CLI::App& verb, Flags& flags);   // --family-dir
 void add_isa_flag(CLI::App& verb, Flags& flags);      // --isa
 void add_compute_flags(CLI::App& verb, Flags& flags);  // -t --isa
 void add_context_flags(CLI::App& verb, Flags& flags);  // -c -b -ctk -ctv --memory-budget

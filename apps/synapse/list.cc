@@ -27,7 +27,7 @@ Status list(const ListFlags& o) {
     text += line;
   }
   if (models.empty())
-    note("no models found; names are looked up in SYNAPSE_MODELS, Hugging Face's cache and ollama's store");
+    note("no models found; names are looked up in SYNAPSE_MODELS, ~/.cache/synapse, Hugging Face's cache and ollama's store");
   return put(text);
 }
 
@@ -37,7 +37,7 @@ void add_list(CLI::App& app, Action& action) {
   auto options = std::make_shared<ListFlags>();
   CLI::App* verb = add_verb<ListFlags>(
       app, action, "list",
-      "List the models that -m finds by name: bundled, in Hugging Face's cache, in ollama's store.",
+      "List the models that -m finds by name: bundled, fetched, in Hugging Face's cache, in ollama's store.",
       "  synapse list\n"
       "  synapse list --json",
       options, list);

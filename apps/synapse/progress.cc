@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "input.h"
 #include "output.h"
 
 namespace synapse::cli {
@@ -43,6 +44,24 @@ void Progress::show() {
     std::fprintf(stderr, "\r%-*s", int(width), line.c_str());
   }
   if (width) std::fprintf(stderr, "\r%*s\r", int(width), "");
+}
+
+ByteBar::ByteBar() : is_terminal_(stderr_is_terminal()), interrupted_(watch_interrupts()) {}
+
+ByteBar::~ByteBar() {
+  if (percent_ >= 0) std::fputs("\r\x1b[K", stderr);
+}
+
+bool ByteBar::show(uint64_t done, uint64_t all) {
+  const int percent = all ? int(double(done) / double(all) * 100) : 100;
+  if (is_terminal_ && percent != percent_) {
+    constexpr int kWidth = 40;
+    percent_ = percent;
+    const std::string bar = std::string(size_t(percent * kWidth / 100), '#');
+    std::fprintf(stderr, "\r[%-*s] %3d%%  %s of %s\x1b[K", kWidth, bar.c_str(), percent, human_bytes(done).c_str(),
+                 human_bytes(all).c_str());
+  }
+  return !*interrupted_;
 }
 
 }  // namespace synapse::cli

@@ -29,4 +29,22 @@ class Progress {
   std::thread thread_;
 };
 
+// A bar that grows with the bytes written, redrawn when a percent has passed; nothing unless stderr is a terminal.
+class ByteBar {
+ public:
+  // For WriteOptions::progress, `self` being a ByteBar: false when an interrupt came.
+  static bool step(void* self, uint64_t done, uint64_t all) { return static_cast<ByteBar*>(self)->show(done, all); }
+  ByteBar();
+  ~ByteBar();
+  ByteBar(const ByteBar&) = delete;
+  ByteBar& operator=(const ByteBar&) = delete;
+
+ private:
+  bool show(uint64_t done, uint64_t all);
+
+  const bool is_terminal_;
+  const bool* interrupted_;
+  int percent_ = -1;
+};
+
 }  // namespace synapse::cli

@@ -15,7 +15,7 @@ struct RenderOptions {
 
 Result<std::string> template_text(const RenderOptions& o) {
   if (!o.file.empty()) return read_text(o.file);
-  SYN_TRY(source, open_source(o.flags.model));
+  SYN_TRY(source, open_source(o.flags.model, o.flags.family_dirs));
   return template_of(*source, "");
 }
 
@@ -43,6 +43,7 @@ void add_render(CLI::App& app, Action& action) {
   CLI::Option* model = verb->add_option("-m,--model", o.flags.model, "or the model whose template it is")
                            ->envname("SYNAPSE_MODEL")
                            ->excludes(file);
+  add_family_flag(*verb, o.flags);
   verb->add_option("--context", o.context,
                    "JSON: an object with messages, tools, add_generation_prompt, bos_token ...; - for stdin")
       ->required();

@@ -25,7 +25,7 @@ struct OpenVocabulary {
 };
 
 Result<OpenVocabulary> open_vocabulary(const Flags& flags) {
-  SYN_TRY(source, open_source(flags.model));
+  SYN_TRY(source, open_source(flags.model, flags.family_dirs));
   SYN_TRY(vocabulary, Vocabulary::open(*source));
   return OpenVocabulary{std::move(source), std::move(vocabulary)};
 }

@@ -205,12 +205,12 @@ TEST_P(Equivalence, memory_returns_to_the_pool) {
 INSTANTIATE_TEST_SUITE_P(families, Equivalence,
                          testing::Values(Case{"llama", DType::f32}, Case{"llama", DType::q8_0}, Case{"qwen2", DType::q4_0},
                                          Case{"qwen3", DType::f16}, Case{"qwen3", DType::bf16}, Case{"qwen3", DType::q8_0},
-                                         Case{"qwen3", DType::q4_0},
+                                         Case{"qwen3", DType::q4_0}, Case{"qwen3", DType::q8_0, 40},
                                          Case{"gemma2", DType::q8_0, 40},  // window and full layers, soft-caps, post-norms
                                          Case{"phi3", DType::q4_0, 40},    // fused matrices, two sets of frequencies
                                          Case{"gptneox", DType::q8_0},     // parallel residuals, biases, layer norms
                                          Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0},
-                                         Case{"qwen3", DType::q8_0, 40}, Case{"llama", DType::q8_0, 0, Memory::keys_and_rows},
+                                         Case{"llama", DType::q8_0, 0, Memory::keys_and_rows},
                                          Case{"llama", DType::q8_0, 0, Memory::rows},
                                          Case{"mamba", DType::q8_0}, Case{"mamba2", DType::q4_0}, Case{"rwkv7", DType::q8_0},
                                          Case{"jamba", DType::q4_0}, Case{"granitehybrid", DType::q8_0},

@@ -1,5 +1,6 @@
 #include "op_cases.h"
 
+#include "synapse/base/half.h"
 #include "synapse/base/rng.h"
 #include "synapse/cpu/kernels/kernels.h"
 #include "synapse/ops/scan.h"
@@ -9,14 +10,28 @@ namespace {
 
 constexpr DType f32 = DType::f32, f16 = DType::f16, bf16 = DType::bf16, q8_0 = DType::q8_0, q4_0 = DType::q4_0;
 
+// The row lookup and three linears of a format: one row of x and many, whole and cut tiles, more than one run of K.
+#define FORMAT_CASES(format_name)                                                                                       \
+  {.name = "get_rows." #format_name, .op = Op::get_rows, .T = 5, .n = 512, .format = {DType::format_name}},             \
+      {.name = "linear." #format_name ".one", .op = Op::linears, .T = 1, .n = 256, .out = {64}, .format = {DType::format_name}}, \
+      {.name = "linear." #format_name ".tail", .op = Op::linears, .T = 9, .n = 512, .out = {21}, .format = {DType::format_name}}, \
+  {                                                                                                                     \
+    .name = "linear." #format_name ".runs", .op = Op::linears, .T = 2, .n = 2304, .out = {16}, .format = { DType::format_name } \
+  }
+
 constexpr OpCase kCases[] = {
+    FORMAT_CASES(q4_1), FORMAT_CASES(q5_0), FORMAT_CASES(q5_1), FORMAT_CASES(q2_k), FORMAT_CASES(q3_k), FORMAT_CASES(q4_k),
+    FORMAT_CASES(q5_k), FORMAT_CASES(q6_k), FORMAT_CASES(iq4_nl), FORMAT_CASES(iq4_xs), FORMAT_CASES(mxfp4),
+    FORMAT_CASES(tq2_0), FORMAT_CASES(int8), FORMAT_CASES(q2_32), FORMAT_CASES(q2_64),
+    {.name = "norm_linears.k", .op = Op::norm_linears, .T = 5, .n = 512, .out = {64, 32, 32},
+     .format = {DType::q4_k, DType::q5_0, DType::q6_k}, .attrs = {.eps = 1e-6f}},
     {.name = "copy", .op = Op::copy, .T = 3, .n = 50},
     {.name = "get_rows.f32", .op = Op::get_rows, .T = 5, .n = 33, .format = {f32}},
     {.name = "get_rows.f16", .op = Op::get_rows, .T = 5, .n = 33, .format = {f16}},
     {.name = "get_rows.bf16", .op = Op::get_rows, .T = 5, .n = 33, .format = {bf16}},
     {.name = "get_rows.q8_0", .op = Op::get_rows, .T = 40, .n = 1056, .format = {q8_0}},
     {.name = "get_rows.q4_0", .op = Op::get_rows, .T = 5, .n = 96, .format = {q4_0}},
-    {.name = "get_position_rows", .op = Op::get_position_rows, .T = 7, .n = 33, .n_streams = 2, .position = 3, .format = {f16}},
+    {.name = "get_position_rows", .op = Op::get_position_rows, .T = 7, .n = 33, .format = {f16}, .n_streams = 2, .position = 3},
 
     {.name = "linear.q8_0.decode", .op = Op::linears, .T = 1, .n = 256, .out = {256}, .format = {q8_0}},
     {.name = "linear.q8_0.tail", .op = Op::linears, .T = 7, .n = 96, .out = {37}, .format = {q8_0}, .bias = true},
@@ -166,7 +181,7 @@ class Maker {
     return t;
   }
 
-  // Rows of a format; every 8th block of Q8_0 and Q4_0 holds its most negative value throughout.
+  // Rows of a format; of quantised ones every 8th block is any bytes, of Q8_0 and Q4_0 the most negative value throughout.
   Tensor weights(DType format, int32_t rows, int32_t n) {
     Tensor t = empty(format, {rows, n});
     const size_t mark = arena_.mark();
@@ -175,9 +190,11 @@ class Maker {
     arena_.rewind(mark);
     uint8_t* bytes = static_cast<uint8_t*>(t.data);
     const size_t block = size_t(info(format).block_bytes);
-    if (is_quantised(format))
-      for (size_t at = 0; at < t.bytes(); at += 8 * block)
-        std::memset(bytes + at + 2, format == DType::q8_0 ? 0x80 : 0, block - 2);
+    if (format == q8_0 || format == q4_0) {
+      for (size_t at = 0; at < t.bytes(); at += 8 * block) std::memset(bytes + at + 2, format == q8_0 ? 0x80 : 0, block - 2);
+    } else if (is_quantised(format)) {
+      for (size_t at = 0; at < t.bytes(); at += 8 * block) random_block(format, bytes + at, seed_ + at);
+    }
     return t;
   }
 
@@ -419,6 +436,30 @@ void make_operands(const OpCase& c, Maker& make, OpCall& call, int32_t rows) {
 }  // namespace
 
 std::span<const OpCase> all() { return kCases; }
+
+void random_block(DType format, uint8_t* block, uint64_t seed) {
+  struct Halves {  // where the f16 scale and minimum lie; -1: none
+    DType format;
+    int32_t d, m;
+  };
+  using enum DType;
+  static constexpr Halves kHalves[] = {{q4_0, 0, -1}, {q4_1, 0, 2},    {q5_0, 0, -1},   {q5_1, 0, 2},    {q8_0, 0, -1},
+                                       {q2_k, 80, 82}, {q3_k, 108, -1}, {q4_k, 0, 2},    {q5_k, 0, 2},    {q6_k, 208, -1},
+                                       {iq4_nl, 0, -1}, {iq4_xs, 0, -1}, {tq2_0, 64, -1}, {q2_32, 0, -1},  {q2_64, 0, -1}};
+  const size_t n = size_t(info(format).block_bytes);
+  for (size_t i = 0; i < n; ++i) block[i] = uint8_t(random_bits(seed, i));
+  const auto ordinary = [&](uint64_t i) { return (random_unit(seed, n + i) + 0.1f) * 0.01f; };
+  const auto put = [&](int32_t at, float v) {
+    const uint16_t half = f32_to_f16(v);
+    if (at >= 0) std::memcpy(block + at, &half, 2);
+  };
+  for (const Halves& h : kHalves)
+    if (h.format == format) return put(h.d, ordinary(0)), put(h.m, ordinary(1));
+  const float d = ordinary(0);
+  if (format == int8) return void(std::memcpy(block, &d, 4));
+  SYN_CHECK(format == mxfp4);
+  block[0] = uint8_t(118 + block[0] % 8);
+}
 
 uint64_t run(const OpCase& c, Device& device, Arena& arena, OpCall* copy_of_call) {
   const size_t mark = arena.mark();

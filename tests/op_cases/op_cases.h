@@ -31,6 +31,9 @@ struct OpCase {
 
 std::span<const OpCase> all();
 
+// Any bytes as one block of a quantised format whose scales are ordinary numbers.
+void random_block(DType format, uint8_t* block, uint64_t seed);
+
 // Bytes of arena with which every case runs.
 inline constexpr size_t kArenaBytes = 24u << 20;
 

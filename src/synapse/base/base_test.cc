@@ -86,6 +86,7 @@ TEST(faults, keeps_all_and_counts_the_rest) {
 TEST(dtype, ids_and_labels_find_their_row) {
   EXPECT_EQ(dtype_from_gguf(8), DType::q8_0);
   EXPECT_EQ(dtype_from_label("q4_k"), DType::q4_k);
+  EXPECT_EQ(dtype_from_gguf(kNoGgufId), std::nullopt);
   EXPECT_EQ(dtype_from_gguf(4), std::nullopt);  // a format that was removed from ggml
   EXPECT_EQ(dtype_from_label("Q9"), std::nullopt);
   EXPECT_EQ(row_bytes(DType::q4_0, 256), 144u);

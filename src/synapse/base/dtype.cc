@@ -16,7 +16,7 @@ bool same_word(std::string_view a, std::string_view b) {
 
 std::optional<DType> dtype_from_gguf(uint32_t gguf_id) {
   for (size_t i = 0; i < kNDTypes; ++i)
-    if (kDTypes[i].gguf_id == gguf_id) return DType(i);
+    if (kDTypes[i].gguf_id == gguf_id && !is_own(DType(i))) return DType(i);
   return std::nullopt;
 }
 

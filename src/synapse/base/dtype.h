@@ -13,6 +13,8 @@ enum class DType : uint8_t {
 #undef SYN_DTYPE
 };
 
+inline constexpr uint32_t kNoGgufId = 0xFFFFFFFF;  // of a format of our own
+
 struct DTypeInfo {
   std::string_view label;  // as people write it: Q4_0
   uint32_t gguf_id;        // ggml_type in a file
@@ -31,6 +33,7 @@ constexpr const DTypeInfo& info(DType t) { return kDTypes[size_t(t)]; }
 constexpr std::string_view label(DType t) { return info(t).label; }
 constexpr bool is_float(DType t) { return t == DType::f32 || t == DType::f16 || t == DType::bf16 || t == DType::f64; }
 constexpr bool is_quantised(DType t) { return info(t).block_elements > 1; }
+constexpr bool is_own(DType t) { return info(t).gguf_id == kNoGgufId; }
 
 // Bytes of one row of n elements. REQUIRES n to be a multiple of block_elements and n >= 0.
 constexpr size_t row_bytes(DType t, int64_t n) {

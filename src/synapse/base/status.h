@@ -23,7 +23,7 @@ enum class Code : uint8_t {
 // REQUIRES of [[nodiscard]]: look at it, return it, or say why not. Never allocates.
 class [[nodiscard]] Status {
  public:
-  static constexpr size_t kMessageBytes = 320;
+  static constexpr size_t kMessageBytes = 480;
 
   Status() = default;  // ok
   Status(Code code, Text<kMessageBytes> message) : code_(code), message_(message) {}

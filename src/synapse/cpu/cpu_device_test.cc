@@ -48,6 +48,19 @@ TEST_F(CpuDeviceTest, every_variant_and_thread_count_gives_the_bits_of_scalar) {
   }
 }
 
+TEST_F(CpuDeviceTest, every_format_that_runs_has_cases) {
+  for (size_t f = 0; f < kNDTypes; ++f) {
+    int32_t n_lookups = 0, n_linears = 0;
+    for (const OpCase& c : op_cases::all()) {
+      n_lookups += c.op == Op::get_rows && c.format[0] == DType(f);
+      n_linears += c.op == Op::linears && c.format[0] == DType(f);
+    }
+    const Format& format = kernels().formats[f];
+    EXPECT_EQ(n_lookups > 0, format.dequantize != nullptr) << label(DType(f));
+    EXPECT_EQ(n_linears > 1, format.dot || format.exact) << label(DType(f));
+  }
+}
+
 TEST_F(CpuDeviceTest, a_row_does_not_depend_on_the_rows_beside_it) {
   Pool one(1);
   CpuDevice device(kernels(), *one);

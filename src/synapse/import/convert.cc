@@ -4,12 +4,13 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <map>
 
-#include "synapse/base/half.h"
 #include "synapse/import/metadata.h"
 #include "synapse/import/tokenizer_metadata.h"
 #include "synapse/io/gguf_write.h"
+#include "synapse/io/own_formats.h"
 #include "synapse/platform/platform.h"
 #include "synapse/runtime/tokenizer_rules.h"
 
@@ -29,26 +30,34 @@ DType main_dtype(std::span<const NamedTensor> tensors) {
   return DType(std::ranges::max_element(elements) - elements.begin());
 }
 
-class Converter {
+class Writer {
  public:
-  Converter(Source& source, const ConvertOptions& options) : source_(source), options_(options) {}
+  Writer(Source& source, const Target& target, const WriteOptions& options)
+      : source_(source), target_(target), options_(options) {}
 
   Result<Converted> run() {
-    const Checkpoint& from = source_.checkpoint();
-    if (from.tensors.empty())
-      return fail(Code::invalid, source_.path().c_str(), ": a vocabulary without a model");
-    for (const NamedTensor& t : from.tensors) SYN_RETURN_IF_ERROR(plan_tensor(t));
-    for (const auto& [why, names] : kept_) {
-      const std::string more = names.size() > 1 ? " and " + std::to_string(names.size() - 1) + " more" : "";
-      out_.notes.push_back(std::string(names[0]) + more + ": " + why);
+    const std::span<const NamedTensor> from = source_.checkpoint().tensors;
+    SYN_CHECK(from.size() == target_.dtypes.size());
+    for (size_t i = 0; i < from.size(); ++i) {
+      NamedTensor to = from[i];
+      to.tensor.dtype = target_.dtypes[i];
+      targets_.push_back(to);
+      all_bytes_ += to.tensor.bytes(), n_parameters_ += to.tensor.size();
+      if (!is_own(to.tensor.dtype)) {
+        tensors_.push_back(to);
+        continue;
+      }
+      const OwnParts parts = parts_of(to.tensor);
+      tensors_.push_back({to.name, parts.values});
+      tensors_.push_back({names_.emplace_back(std::string(to.name).append(kScalesSuffix)), parts.scales});
     }
+    out_.notes = target_.notes;
     SYN_RETURN_IF_ERROR(plan_metadata());
     out_.n_tensors = tensors_.size(), out_.n_metadata = metadata_.entries().size();
-    out_.path = options_.path.empty() ? name_.file(file_dtype()) : options_.path;
+    out_.path = options_.path.empty() ? name_.file(target_.label) : options_.path;
     SYN_TRY(file, platform::NewFile::create(out_.path.c_str(), options_.overwrite));
     SYN_TRY(writer, GgufWriter::begin(file.sink(), metadata_.entries(), tensors_));
-    for (size_t i = 0; i < tensors_.size(); ++i)
-      SYN_RETURN_IF_ERROR(write_tensor(writer, from.tensors[i], tensors_[i]));
+    for (size_t i = 0; i < from.size(); ++i) SYN_RETURN_IF_ERROR(write_tensor(writer, from[i], targets_[i]));
     SYN_RETURN_IF_ERROR(writer.finish());
     out_.bytes = file.bytes();
     SYN_RETURN_IF_ERROR(file.finish());
@@ -56,42 +65,16 @@ class Converter {
   }
 
  private:
-  DType wanted(const NamedTensor& t) const {
-    if (!options_.dtype) return t.tensor.dtype;
-    if (t.tensor.rank < 2 || t.name.ends_with("_norm.weight")) return DType::f32;
-    const bool at_an_end = t.name == "token_embd.weight" || t.name == "output.weight";
-    return at_an_end ? find_file_type(*options_.dtype)->embedding : *options_.dtype;
-  }
-
-  Status plan_tensor(const NamedTensor& from) {
-    DType to = wanted(from);
-    if (to != from.tensor.dtype && !is_narrow(from.tensor.dtype)) {
-      return fail(Code::unsupported, from.name, ": is ", label(from.tensor.dtype), " and cannot become ",
-                  label(to), "; wanted F32, F16 or BF16");
-    }
-    const int32_t block = info(to).block_elements;
-    if (from.tensor.cols() % block) {
-      const Text<200> why("rows of ", from.tensor.cols(), " are not whole blocks of ", label(to),
-                          ", kept as ", label(from.tensor.dtype));
-      kept_[std::string(why.view())].push_back(from.name);
-      to = from.tensor.dtype;
-    }
-    NamedTensor& planned = tensors_.emplace_back(from);
-    planned.tensor.dtype = to;
-    all_bytes_ += planned.tensor.bytes();
-    n_parameters_ += planned.tensor.size();
-    return {};
-  }
-
   Status plan_metadata() {
     const Checkpoint& from = source_.checkpoint();
-    const FileType* type = find_file_type(file_dtype());
     for (const MetaEntry& e : from.metadata) {
       if (!e.key.starts_with("split.")) metadata_.put(e.key, e.value);
     }
-    if (type) metadata_.put("general.file_type", meta_u32(type->number));
+    metadata_.drop("general.file_type");
+    if (target_.file_type) metadata_.put("general.file_type", meta_u32(*target_.file_type));
     metadata_.put("general.quantization_version", meta_u32(2));
     if (!metadata_.find("general.type")) metadata_.text("general.type", "model");
+    for (const MetaEntry& e : target_.more.entries()) metadata_.put(e.key, e.value);
     const MetaValue* text = metadata_.find("general.name");
     name_ = ModelName::of((text ? text->as_text() : std::nullopt).value_or(source_.path().stem().string()),
                           n_parameters_);
@@ -115,8 +98,6 @@ class Converter {
     return {};
   }
 
-  DType file_dtype() const { return options_.dtype.value_or(main_dtype(tensors_)); }
-
   Status advance(const NamedTensor& t, size_t bytes) {
     done_bytes_ += bytes;
     if (!options_.progress || options_.progress(options_.context, done_bytes_, all_bytes_)) return {};
@@ -127,32 +108,39 @@ class Converter {
     SYN_CHECK(from.tensor.contiguous());
     const auto cols = size_t(to.tensor.cols()), rows = size_t(to.tensor.rows());
     const size_t step = std::max<size_t>(1, kPieceElements / cols), row_in = from.tensor.row_bytes();
+    scales_.clear();
     for (size_t row = 0; row < rows; row += step) {
       const size_t n = std::min(step, rows - row);
       const std::span in(static_cast<const uint8_t*>(from.tensor.data) + row * row_in, n * row_in);
       std::span<const uint8_t> piece = in;
       if (to.tensor.dtype != from.tensor.dtype) {
-        SYN_RETURN_IF_ERROR(convert(from, to, in.data(), n * cols));
-        piece = bytes_;
+        SYN_RETURN_IF_ERROR(convert(from, to, int64_t(row), int64_t(n), in.data()));
+        piece = is_own(to.tensor.dtype) ? split(to, int64_t(n)) : bytes_;
       }
       SYN_RETURN_IF_ERROR(writer.write(piece));
       source_.release(in);
       SYN_RETURN_IF_ERROR(advance(to, piece.size()));
     }
-    return {};
+    return scales_.empty() ? Status() : writer.write(scales_);
   }
 
-  // n elements, whole rows, into bytes_.
-  Status convert(const NamedTensor& from, const NamedTensor& to, const uint8_t* in, size_t n) {
+  // The numbers of n_rows rows of blocks in bytes_; their scales go behind those kept.
+  std::span<const uint8_t> split(const NamedTensor& to, int64_t n_rows) {
+    const OwnParts parts = parts_of(to.tensor);
+    const size_t rows = size_t(to.tensor.rows()), n_scales = scales_.size();
+    values_part_.resize(parts.values.bytes() / rows * size_t(n_rows));
+    scales_.resize(n_scales + parts.scales.bytes() / rows * size_t(n_rows));
+    split_rows(to.tensor, bytes_.data(), n_rows, values_part_.data(), scales_.data() + n_scales);
+    return values_part_;
+  }
+
+  // Rows first .. first + n_rows into bytes_.
+  Status convert(const NamedTensor& from, const NamedTensor& to, int64_t first, int64_t n_rows, const uint8_t* in) {
+    const size_t n = size_t(n_rows) * size_t(to.tensor.cols());
     values_.resize(n);
-    if (from.tensor.dtype == DType::f32) {
-      std::memcpy(values_.data(), in, n * sizeof(float));
-    } else {
-      for (size_t i = 0; i < n; ++i) {
-        uint16_t half;
-        std::memcpy(&half, in + i * sizeof half, sizeof half);
-        values_[i] = from.tensor.dtype == DType::f16 ? f16_to_f32(half) : bf16_to_f32(half);
-      }
+    const RowCodec& codec = options_.codec;
+    if (!codec.decode || !codec.decode(from.tensor.dtype, in, n, values_.data())) {
+      return fail(Code::unsupported, from.name, ": is ", label(from.tensor.dtype), ", which is not a format we read");
     }
     float most = 0;
     for (const float v : values_) most = std::max(most, std::isfinite(v) ? std::abs(v) : INFINITY);
@@ -162,25 +150,29 @@ class Converter {
                   ", F16 ends at 65504; wanted F32 or BF16");
     }
     bytes_.resize(row_bytes(to.tensor.dtype, int64_t(n)));
-    if (to.tensor.dtype == DType::f32) {
-      std::memcpy(bytes_.data(), values_.data(), bytes_.size());
-    } else if (!options_.quantize || !options_.quantize(to.tensor.dtype, bytes_.data(), values_.data(), n)) {
-      return fail(Code::unsupported, to.name, ": no quantiser for ", label(to.tensor.dtype));
-    }
-    return {};
+    return codec.encode(to, first, n_rows, values_.data(), bytes_);
   }
 
   Source& source_;
-  const ConvertOptions& options_;
+  const Target& target_;
+  const WriteOptions& options_;
   Converted out_;
   ModelName name_;
   Metadata metadata_;
-  std::vector<NamedTensor> tensors_;
-  std::map<std::string, std::vector<std::string_view>> kept_;  // why -> tensors
+  std::vector<NamedTensor> targets_;  // one for each of the source
+  std::vector<NamedTensor> tensors_;  // as the file has them: two for a format of our own
+  std::deque<std::string> names_;
   uint64_t all_bytes_ = 0, done_bytes_ = 0, n_parameters_ = 0;
   std::vector<float> values_;
-  std::vector<uint8_t> bytes_;
+  std::vector<uint8_t> bytes_, values_part_, scales_;
 };
+
+DType wanted(const NamedTensor& t, std::optional<DType> dtype) {
+  if (!dtype) return t.tensor.dtype;
+  if (t.tensor.rank < 2 || t.name.ends_with("_norm.weight")) return DType::f32;
+  const bool at_an_end = t.name == "token_embd.weight" || t.name == "output.weight";
+  return at_an_end ? find_file_type(*dtype)->embedding : *dtype;
+}
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -199,8 +191,41 @@ bool is_size(std::string_view part) {
 
 }  // namespace
 
-Result<Converted> convert_to_gguf(Source& source, const ConvertOptions& options) {
-  return Converter(source, options).run();
+Result<Target> plan_conversion(const Source& source, std::optional<DType> dtype) {
+  const std::span<const NamedTensor> tensors = source.checkpoint().tensors;
+  if (tensors.empty()) return fail(Code::invalid, source.path().c_str(), ": a vocabulary without a model");
+  Target target;
+  std::map<std::string, std::vector<std::string_view>> kept;  // why -> tensors
+  for (const NamedTensor& from : tensors) {
+    DType to = wanted(from, dtype);
+    if (to != from.tensor.dtype && !is_narrow(from.tensor.dtype)) {
+      return fail(Code::unsupported, from.name, ": is ", label(from.tensor.dtype), " and cannot become ",
+                  label(to), "; wanted F32, F16 or BF16");
+    }
+    if (from.tensor.cols() % info(to).block_elements) {
+      const Text<200> why("rows of ", from.tensor.cols(), " are not whole blocks of ", label(to),
+                          ", kept as ", label(from.tensor.dtype));
+      kept[std::string(why.view())].push_back(from.name);
+      to = from.tensor.dtype;
+    }
+    target.dtypes.push_back(to);
+  }
+  for (const auto& [why, names] : kept) {
+    const std::string more = names.size() > 1 ? " and " + std::to_string(names.size() - 1) + " more" : "";
+    target.notes.push_back(std::string(names[0]) + more + ": " + why);
+  }
+  const DType main = dtype.value_or(main_dtype(tensors));
+  target.label = label(main);
+  if (const FileType* type = find_file_type(main)) {
+    target.file_type = type->number;
+  } else if (const MetaValue* as_it_was = source.checkpoint().find("general.file_type")) {
+    target.file_type = uint32_t(as_it_was->as_int().value_or(0));
+  }
+  return target;
+}
+
+Result<Converted> write_gguf_of(Source& source, const Target& target, const WriteOptions& options) {
+  return Writer(source, target, options).run();
 }
 
 std::string size_label(uint64_t n_parameters) {
@@ -240,10 +265,9 @@ ModelName ModelName::of(std::string_view text, uint64_t n_parameters) {
   return name;
 }
 
-std::string ModelName::file(DType dtype) const {
+std::string ModelName::file(std::string_view type) const {
   const bool said = base.size() >= size.size() && base.ends_with(size);  // stories260K
-  return base + (said ? "" : "-" + size) + (finetune.empty() ? "" : "-" + finetune) + "-" +
-         std::string(label(dtype)) + ".gguf";
+  return base + (said ? "" : "-" + size) + (finetune.empty() ? "" : "-" + finetune) + "-" + std::string(type) + ".gguf";
 }
 
 }  // namespace synapse

@@ -16,11 +16,31 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool to_half(DType dtype, void* out, const float* in, size_t n) {
-  if (dtype != DType::f16) return false;
-  for (size_t i = 0; i < n; ++i) static_cast<uint16_t*>(out)[i] = f32_to_f16(in[i]);
+bool from_half(DType dtype, const uint8_t* in, size_t n, float* y) {
+  for (size_t i = 0; i < n; ++i) {
+    uint16_t half;
+    if (dtype == DType::f16) std::memcpy(&half, in + 2 * i, 2), y[i] = f16_to_f32(half);
+  }
+  if (dtype == DType::f32) std::memcpy(y, in, 4 * n);
   return true;
 }
+
+Status to_half(const NamedTensor& to, int64_t, int64_t, const float* x, std::span<uint8_t> out) {
+  if (to.tensor.dtype == DType::f32) std::memcpy(out.data(), x, out.size());
+  if (to.tensor.dtype == DType::bf16) return fail(Code::unsupported, to.name, ": no quantiser for BF16");
+  for (size_t i = 0; to.tensor.dtype == DType::f16 && i < out.size() / 2; ++i) {
+    const uint16_t half = f32_to_f16(x[i]);
+    std::memcpy(out.data() + 2 * i, &half, 2);
+  }
+  return {};
+}
+
+struct ConvertOptions {
+  std::optional<DType> dtype = {};
+  std::string path = {};
+  bool overwrite = false;
+  bool (*progress)(void*, uint64_t, uint64_t) = nullptr;
+};
 
 class Convert : public testing::Test {
  protected:
@@ -62,11 +82,14 @@ class Convert : public testing::Test {
     EXPECT_TRUE(source.ok()) << source.status().message();
     return source.ok() ? std::move(*source) : nullptr;
   }
-  Result<Converted> convert(const std::string& path, ConvertOptions options) {
+  Result<Converted> convert(const std::string& path, const ConvertOptions& options) {
     const auto source = open(path);
-    if (options.path.empty()) options.path = target();
-    if (!options.quantize) options.quantize = to_half;
-    return convert_to_gguf(*source, options);
+    SYN_TRY(planned, plan_conversion(*source, options.dtype));
+    WriteOptions write;
+    write.path = options.path.empty() ? target() : options.path;
+    write.overwrite = options.overwrite, write.progress = options.progress;
+    write.codec = {from_half, to_half};
+    return write_gguf_of(*source, planned, write);
   }
   std::string target() const { return (folder / "target.gguf").string(); }
   size_t n_files() const {
@@ -144,7 +167,7 @@ TEST_F(Convert, a_file_is_overwritten_only_when_asked) {
 
 TEST(model_name, follows_the_naming_convention) {
   const auto file = [](std::string_view name, uint64_t n, DType dtype) {
-    return ModelName::of(name, n).file(dtype);
+    return ModelName::of(name, n).file(label(dtype));
   };
   EXPECT_EQ(file("Qwen3-0.6B", 596049920, DType::bf16), "Qwen3-0.6B-BF16.gguf");
   EXPECT_EQ(file("synapse-story-4m", 4215808, DType::f32), "synapse-story-4M-F32.gguf");

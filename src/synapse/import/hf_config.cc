@@ -45,7 +45,7 @@ void HfReader::put(std::string_view key, MetaValue value) {
 }
 
 void HfReader::read_table() {
-  put("general.architecture", meta_text(map_.architecture));
+  put("general.architecture", meta_text(texts_.emplace_back(map_.architecture)));
   for (const auto [key, value] : map_.root["constants"].members()) put_constant(key, value);
   for (const auto [key, row] : map_.root["metadata"].members()) read_row(key, row);
   out.n_layers = int32_t(values_.number("block_count").value_or(0));

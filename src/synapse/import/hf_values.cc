@@ -5,11 +5,6 @@
 namespace synapse {
 
 std::optional<double> HfValues::factor(std::string_view name) const {
-  constexpr std::string_view kRoot = "sqrt(";
-  if (name.starts_with(kRoot) && name.ends_with(")")) {
-    const auto x = factor(name.substr(kRoot.size(), name.size() - kRoot.size() - 1));
-    return x ? std::optional(std::sqrt(*x)) : std::nullopt;
-  }
   if (!name.empty() && name[0] >= '0' && name[0] <= '9') return parse_decimal(name);
   if (const auto known = known_.find(name); known != known_.end()) return known->second;
   if (const size_t open = name.find('['); open != name.npos && name.ends_with(']')) {
@@ -20,11 +15,16 @@ std::optional<double> HfValues::factor(std::string_view name) const {
 }
 
 std::optional<double> HfValues::number(std::string_view expression) const {
+  constexpr std::string_view kRoot = "sqrt(";
   double product = 1;
   for (bool divides = false;;) {
     const size_t end = expression.find_first_of("*/");
-    const auto x = factor(expression.substr(0, end));
+    std::string_view name = expression.substr(0, end);
+    const bool is_root = name.starts_with(kRoot) && name.ends_with(")");
+    if (is_root) name = name.substr(kRoot.size(), name.size() - kRoot.size() - 1);
+    auto x = factor(name);
     if (!x) return {};
+    if (is_root) x = std::sqrt(*x);
     product = divides ? product / *x : product * *x;
     if (end == expression.npos) break;
     divides = expression[end] == '/';

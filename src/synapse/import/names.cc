@@ -13,11 +13,11 @@ namespace {
 
 constexpr size_t kMostNameBytes = 256, kShownNames = 120;
 
-// The one file or folder of the model folders that is called `name` or begins with it ("synapse-story-4m" is
+// The one file or folder in these folders that is called `name` or begins with it ("synapse-story-4m" is
 // synapse-story-4m-Q8_0.gguf).
-Result<fs::path> find_bundled(const std::string& name) {
+Result<fs::path> find_in(const std::vector<fs::path>& folders, const std::string& name) {
   std::vector<fs::path> near;
-  for (const fs::path& folder : model_folders()) {
+  for (const fs::path& folder : folders) {
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(folder, ignored)) {
       const std::string known = entry.path().filename().string();
@@ -35,25 +35,39 @@ Result<fs::path> find_bundled(const std::string& name) {
   return fail(Code::invalid, name, ": more than one model begins so: ", joined(names));
 }
 
-std::vector<NamedModel> list_bundled() {
+Result<fs::path> find_bundled(const std::string& name) { return find_in(model_folders(), name); }
+
+Result<fs::path> find_fetched(const std::string& name) {
+  std::string file = name;
+  if (const size_t colon = file.find(':'); colon != file.npos) file[colon] = '-';
+  if (!is_plain_name(file)) return fail(Code::not_found, name, ": no name of a fetched model");
+  return find_in({fetched_folder()}, file);
+}
+
+std::vector<NamedModel> list_in(const std::vector<fs::path>& folders, const char* source) {
   std::vector<NamedModel> models;
   const auto add = [&](std::string name, const fs::path& path) {
     const bool known = std::ranges::find(models, name, &NamedModel::name) != models.end();
-    if (!known) models.push_back({std::move(name), "bundled", path.lexically_normal(), model_bytes(path)});
+    if (!known) models.push_back({std::move(name), source, path.lexically_normal(), model_bytes(path)});
   };
-  for (const fs::path& folder : model_folders()) {
+  for (const fs::path& folder : folders) {
     std::error_code ignored;
     for (const fs::path& file : gguf_files(folder)) add(file.stem().string(), file);
     for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-      if (entry.is_directory(ignored)) add(entry.path().filename().string(), entry.path());
+      const std::string name = entry.path().filename().string();
+      if (entry.is_directory(ignored) && !name.starts_with('.')) add(name, entry.path());
     }
   }
   return models;
 }
 
+std::vector<NamedModel> list_bundled() { return list_in(model_folders(), "bundled"); }
+std::vector<NamedModel> list_fetched() { return list_in({fetched_folder()}, "fetched"); }
+
 Status not_found(const std::string& name) {
   std::vector<std::string> looked, names;
   for (const fs::path& folder : model_folders()) looked.push_back(folder.lexically_normal().string());
+  if (const fs::path fetched = fetched_folder(); !fetched.empty()) looked.push_back(fetched.string());
   if (const fs::path cache = hf_cache_folder(); !cache.empty()) looked.push_back(cache.string());
   for (const fs::path& folder : ollama_folders()) looked.push_back(folder.string());
   for (const NamedModel& model : list_models()) names.push_back(model.name);
@@ -80,9 +94,17 @@ std::vector<fs::path> model_folders() {
   return folders;
 }
 
+fs::path fetched_folder() {
+  for (const auto& [variable, below] : {std::pair("XDG_CACHE_HOME", ""), {"HOME", ".cache"}}) {
+    const char* value = std::getenv(variable);
+    if (value && *value) return fs::path(value) / below / "synapse/models";
+  }
+  return {};
+}
+
 std::vector<NamedModel> list_models() {
   std::vector<NamedModel> all;
-  for (const auto list : {list_bundled, list_hf_cache, list_ollama_store}) {
+  for (const auto list : {list_bundled, list_fetched, list_hf_cache, list_ollama_store}) {
     std::vector<NamedModel> models = list();
     std::ranges::sort(models, {}, &NamedModel::name);
     all.insert(all.end(), models.begin(), models.end());
@@ -93,7 +115,7 @@ std::vector<NamedModel> list_models() {
 Result<fs::path> find_model(const std::string& name) {
   std::error_code absent;
   if (fs::exists(name, absent)) return fs::path(name);
-  for (const auto find : {find_bundled, find_in_hf_cache, find_in_ollama_store}) {
+  for (const auto find : {find_bundled, find_fetched, find_in_hf_cache, find_in_ollama_store}) {
     if (name.size() > kMostNameBytes) break;
     const Result<fs::path> found = find(name);
     if (found.ok()) return found->lexically_normal();

@@ -1,5 +1,5 @@
-// From the name of a model to its file or folder, in this order: a path; the model folders; the Hugging Face
-// cache; ollama's store. Nothing is downloaded, and no name leads out of the folder that it is looked up in.
+// From the name of a model to its file or folder, in this order: a path; the model folders; what tools/get_models
+// fetched; the Hugging Face cache; ollama's store. Nothing is downloaded, and no name leads out of the folder that it is looked up in.
 #pragma once
 #include <filesystem>
 #include <optional>
@@ -14,9 +14,13 @@ namespace synapse {
 // (../../models/bundled beside it), the prefix it is installed under (../share/synapse/models).
 std::vector<std::filesystem::path> model_folders();
 
+// Where tools/get_models puts models: $XDG_CACHE_HOME/synapse/models, else ~/.cache/synapse/models; empty when there is
+// no home either. There NAME:TAG is the one file that begins with NAME-TAG.
+std::filesystem::path fetched_folder();
+
 struct NamedModel {
   std::string name;    // what -m takes
-  std::string source;  // "bundled", "huggingface", "ollama"
+  std::string source;  // "bundled", "fetched", "huggingface", "ollama"
   std::filesystem::path path;
   uint64_t bytes = 0;  // of the file with its other parts, or of the folder's safetensors
 };

@@ -61,6 +61,24 @@ class Names : public testing::Test {
   }
 };
 
+TEST_F(Names, what_get_models_fetched_has_a_name_and_a_tag) {
+  const fs::path file = write("home/.cache/synapse/models/gemma3-270m-Q4_K_M.gguf");
+  const fs::path folder = write("home/.cache/synapse/models/tiny/config.json").parent_path();
+  write("home/.cache/synapse/models/.fetching-x/part");
+  EXPECT_EQ(*find_model("gemma3:270m"), file);
+  EXPECT_EQ(*find_model("gemma3-270m-Q4_K_M"), file);
+  EXPECT_EQ(*find_model("tiny"), folder);
+  for (const char* no : {"gemma3:271m", "gemma3:", ":270m", "..:x", "gemma3:270m:x"}) EXPECT_FALSE(find_model(no).ok()) << no;
+  std::vector<std::string> names;
+  for (const NamedModel& m : list_models())
+    if (m.source == "fetched") names.push_back(m.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"gemma3-270m-Q4_K_M", "tiny"}));
+  write("home/.cache/synapse/models/gemma3-270m-Q8_0.gguf");
+  EXPECT_NE(error("gemma3:270m").find("more than one"), std::string::npos);
+  set("XDG_CACHE_HOME", "/x");
+  EXPECT_EQ(fetched_folder(), "/x/synapse/models");
+}
+
 TEST_F(Names, the_cache_folder_is_the_first_that_the_environment_gives) {
   EXPECT_EQ(hf_cache_folder(), root / "hub");
   unsetenv("HF_HUB_CACHE");

@@ -143,7 +143,7 @@ Result<ShardIndex> read_shard_index(std::span<const uint8_t> json, Arena& arena)
   return index;
 }
 
-Status write_safetensors(Sink sink, std::span<const NamedTensor> tensors) {
+Status write_safetensors_header(Sink sink, std::span<const NamedTensor> tensors) {
   std::string header = "{";
   uint64_t offset = 0;
   for (const NamedTensor& t : tensors) {
@@ -168,8 +168,11 @@ Status write_safetensors(Sink sink, std::span<const NamedTensor> tensors) {
   header.resize((header.size() + 7) / 8 * 8, ' ');
   const uint64_t size = header.size();
   SYN_RETURN_IF_ERROR(sink.write(sink.context, {reinterpret_cast<const uint8_t*>(&size), sizeof size}));
-  SYN_RETURN_IF_ERROR(
-      sink.write(sink.context, {reinterpret_cast<const uint8_t*>(header.data()), header.size()}));
+  return sink.write(sink.context, {reinterpret_cast<const uint8_t*>(header.data()), header.size()});
+}
+
+Status write_safetensors(Sink sink, std::span<const NamedTensor> tensors) {
+  SYN_RETURN_IF_ERROR(write_safetensors_header(sink, tensors));
   for (const NamedTensor& t : tensors) {
     SYN_CHECK(t.tensor.contiguous());
     SYN_RETURN_IF_ERROR(

@@ -28,7 +28,11 @@ struct ShardIndex {
 };
 Result<ShardIndex> read_shard_index(std::span<const uint8_t> json, Arena& arena);
 
-// Contiguous tensors in host memory; formats: the float and integer ones.
+// All that comes before the bytes, for tensors of float and integer formats. Then follow the bytes of each, contiguous,
+// in this order, with nothing in between.
+Status write_safetensors_header(Sink sink, std::span<const NamedTensor> tensors);
+
+// Contiguous tensors in host memory.
 Status write_safetensors(Sink sink, std::span<const NamedTensor> tensors);
 
 }  // namespace synapse

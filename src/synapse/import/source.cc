@@ -35,13 +35,14 @@ Status about(const fs::path& file, const Status& status) {
 Source::Source() = default;
 Source::~Source() = default;
 
-Result<std::unique_ptr<Source>> Source::open(const std::string& name, Faults& faults, const FamilyList& known) {
+Result<std::unique_ptr<Source>> Source::open(const std::string& name, Faults& faults, FamilyFiles families) {
   std::unique_ptr<Source> source(new Source);
+  source->families_ = std::move(families);
   std::error_code absent;
   SYN_TRY(found, find_model(name));
   source->path_ = found;
   if (fs::is_directory(source->path_, absent)) {
-    SYN_RETURN_IF_ERROR(source->open_folder(source->path_, faults, known));
+    SYN_RETURN_IF_ERROR(source->open_folder(source->path_, faults));
   } else {
     SYN_RETURN_IF_ERROR(source->open_file(source->path_));
   }
@@ -119,10 +120,10 @@ Status Source::open_gguf(const fs::path& file, platform::MappedFile first) {
   return {};
 }
 
-Status Source::open_folder(const fs::path& folder, Faults& faults, const FamilyList& known) {
+Status Source::open_folder(const fs::path& folder, Faults& faults) {
   std::error_code absent;
   if (fs::exists(folder / "config.json", absent)) {
-    SYN_TRY(opened, HfFolder::open(folder.string(), faults, known));
+    SYN_TRY(opened, HfFolder::open(folder.string(), faults, families()));
     folder_ = std::make_unique<HfFolder>(std::move(opened));
     checkpoint_ = folder_->checkpoint();
     for (const auto& entry : fs::directory_iterator(folder, absent)) {

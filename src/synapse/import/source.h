@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "synapse/base/faults.h"
-#include "synapse/platform/region.h"
+#include "synapse/import/family_files.h"
 #include "synapse/io/checkpoint.h"
-#include "synapse/model/families.h"
+#include "synapse/platform/region.h"
 #include "synapse/runtime/tokenizer.h"
 
 namespace synapse {
@@ -18,13 +18,14 @@ class HfFolder;  // import/hf_folder.h
 
 class Source {
  public:
-  // Everything that is wrong with a folder is noted in `faults`. Families of folders in Hugging Face form: `known`.
-  static Result<std::unique_ptr<Source>> open(const std::string& name, Faults& faults, const FamilyList& known = {});
+  // Everything that is wrong with a folder is noted in `faults`. `families` go before those that are built in.
+  static Result<std::unique_ptr<Source>> open(const std::string& name, Faults& faults, FamilyFiles families = {});
   ~Source();
 
   // Without tensors where there are only tokenizer files.
   const Checkpoint& checkpoint() const { return checkpoint_; }
   const std::filesystem::path& path() const { return path_; }  // the file (first part) or folder
+  FamilyList families() const { return families_.list(); }  // to build the model with
   size_t n_files() const { return n_files_; }
   uint64_t file_bytes() const { return file_bytes_; }  // all parts together
 
@@ -49,12 +50,13 @@ class Source {
   Status open_gguf(const std::filesystem::path& file, platform::MappedFile first);
   Status open_llama2c(const std::filesystem::path& file, platform::MappedFile mapped);
   Status open_rwkv(const std::filesystem::path& file, platform::MappedFile mapped);
-  Status open_folder(const std::filesystem::path& folder, Faults& faults, const FamilyList& known);
+  Status open_folder(const std::filesystem::path& folder, Faults& faults);
   Result<TokenizerSpec> read_tokenizer();
   Result<TokenizerSpec> read_gguf_tokenizer();
   Result<TokenizerSpec> read_llama2c_tokenizer();
   Result<TokenizerSpec> read_rwkv_tokenizer();
 
+  FamilyFiles families_;
   Form form_ = Form::folder;
   std::filesystem::path path_;
   std::string name_;  // of a llama2.c or rwkv.cpp checkpoint

@@ -80,7 +80,8 @@ TEST(hf_values, products_of_names_roots_and_numbers) {
 TEST(match_name, layers_experts_and_any_rest) {
   NameMatch m;
   EXPECT_TRUE(match_name("l.{i}.e.{e}.w", "l.12.e.3.w", m));
-  EXPECT_EQ(m.layer, 12), EXPECT_EQ(m.expert, 3);
+  EXPECT_EQ(m.layer, 12);
+  EXPECT_EQ(m.expert, 3);
   EXPECT_TRUE(match_name("vision.*", "vision.a.b", m));
   EXPECT_TRUE(match_name("w", "w", m));
   EXPECT_EQ(m.layer, -1);
@@ -113,8 +114,10 @@ TEST(transforms, shapes_change_without_a_copy) {
         R"({"n": 2})");
   m.tensor("a", {4, 1, 3}).tensor("b", {6}).run();
   EXPECT_EQ(m.faults(), "");
-  EXPECT_EQ(m.at("squeezed").rank, 2), EXPECT_EQ(m.at("squeezed").dims[1], 3);
-  EXPECT_EQ(m.at("reshaped").rank, 2), EXPECT_EQ(m.at("reshaped").dims[0], 2);
+  EXPECT_EQ(m.at("squeezed").rank, 2);
+  EXPECT_EQ(m.at("squeezed").dims[1], 3);
+  EXPECT_EQ(m.at("reshaped").rank, 2);
+  EXPECT_EQ(m.at("reshaped").dims[0], 2);
 }
 
 TEST(transforms, parts_split_the_rows_and_experts_stack) {
@@ -159,7 +162,7 @@ TEST(transforms, what_does_not_fit_is_a_fault_with_the_tensor_s_name) {
 }
 
 TEST(hf_config, rows_of_the_table_have_defaults_products_and_kinds) {
-  Map m(R"({"constants": {"{arch}.c": 3, "{arch}.t": "text", "{arch}.half": 0.5},
+  Map m(R"json({"constants": {"{arch}.c": 3, "{arch}.t": "text", "{arch}.half": 0.5},
             "metadata": {
               "layers": {"to": "{arch}.block_count", "type": "u32"},
               "heads": {"to": "{arch}.attention.head_count", "type": "u32"},
@@ -169,7 +172,7 @@ TEST(hf_config, rows_of_the_table_have_defaults_products_and_kinds) {
               "flag": {"to": "{arch}.flag", "type": "bool", "default": true},
               "zero": {"to": "{arch}.zero", "type": "u32", "least": 0},
               "width": {"to": "{arch}.attention.key_length", "type": "u32", "default": 6}},
-            "rope": false})",
+            "rope": false})json",
         R"({"layers": 2, "heads": 4, "zero": 0, "cap": null})");
   const HfConfig c = m.config();
   EXPECT_EQ(m.faults(), "");

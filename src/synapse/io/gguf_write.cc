@@ -92,6 +92,9 @@ Result<GgufWriter> GgufWriter::begin(Sink sink, std::span<const MetaEntry> metad
       return fail(Code::invalid, "general.alignment: found ", a, ", wanted a power of two, 8 to 1048576");
     alignment = size_t(a);
   }
+  for (const NamedTensor& t : tensors)
+    if (is_own(t.tensor.dtype))
+      return fail(Code::invalid, t.name, ": ", label(t.tensor.dtype), " is written as two tensors (io/own_formats.h)");
   Header out(sink);
   out.bytes({reinterpret_cast<const uint8_t*>("GGUF"), 4});
   out.put(uint32_t(3)), out.put(uint64_t(tensors.size())), out.put(uint64_t(metadata.size()));

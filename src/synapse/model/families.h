@@ -12,6 +12,9 @@ struct Family {
   std::string_view weights_json;  // foreign names
 };
 
+// The most that parse_json may take for a model.json.
+inline constexpr size_t kWiringBytes = 1 << 16;
+
 std::span<const Family> families();
 
 // The families that a model is looked up in: `added` before those of the library, so that it can replace them.

@@ -5,13 +5,12 @@
 
 #include "synapse/base/math.h"
 #include "synapse/base/rng.h"
+#include "synapse/io/own_formats.h"
 #include "synapse/model/read_config.h"
 #include "synapse/nn/norm.h"
 
 namespace synapse {
 namespace {
-
-constexpr size_t kWiringBytes = 1 << 16;  // arena for the tape of a model.json
 
 // The family whose model.json lists this architecture.
 struct Wiring {
@@ -37,8 +36,8 @@ Result<Wiring> find_wiring(std::string_view architecture, const FamilyList& list
     arena.rewind(mark);
     known.append(' '), known.append(family.name);
   }
-  return fail(Code::unsupported, "general.architecture: \"", architecture, "\" is not a family we know:", known.view(),
-              " (docs/add-a-model.md)");
+  return fail(Code::unsupported, "general.architecture: \"", architecture.substr(0, 64),
+              "\" is not a family we know (docs/add-a-model.md says how to add one):", known.view());
 }
 
 uint64_t hash_number(uint64_t h, int64_t n) { return hash64(&n, sizeof n, h); }
@@ -50,7 +49,7 @@ size_t Model::arena_bytes(const Checkpoint& checkpoint) {
   size_t layers = 0;
   for (const MetaEntry& entry : checkpoint.metadata)
     if (entry.key.ends_with(".block_count")) layers = size_t(std::clamp<int64_t>(entry.value.as_int().value_or(0), 0, 4096));
-  return sizeof(Model) + n * sizeof(NamedWeight) + kWiringBytes + layers * (size_t(8) << 10) + (size_t(64) << 10);
+  return sizeof(Model) + n * sizeof(NamedWeight) + joined_bytes(checkpoint) + kWiringBytes + layers * (size_t(8) << 10) + (size_t(64) << 10);
 }
 
 Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena& arena, Faults& faults,
@@ -68,36 +67,41 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   if (faults.count() > faults_before) return faults.status(Code::corrupt, "model");
   const Config& c = m->config_;
 
-  SYN_TRY(table, arena.zeroed<NamedWeight>(checkpoint.tensors.size(), "weights table"));
-  for (size_t i = 0; i < table.size(); ++i) {
-    const NamedTensor& source = checkpoint.tensors[i];
-    auto prepared = device.prepare(source.name, source.tensor, arena);
+  SYN_TRY(all, arena.zeroed<NamedWeight>(checkpoint.tensors.size(), "weights table"));
+  size_t n_weights = 0;
+  for (const NamedTensor& source : checkpoint.tensors) {
+    if (is_scales(checkpoint, source.name)) continue;
+    const Result<Tensor> joined = join_own(checkpoint, source, arena);
+    const Result<Tensor> prepared = joined.ok() ? device.prepare(source.name, *joined, arena) : joined;
     if (!prepared.ok()) faults.add(prepared.status().message());
-    table[i] = {source.name, prepared.ok() ? *prepared : source.tensor, false};
-    if (source.tensor.rank >= 2) {
-      m->all_float_ = m->all_float_ && is_float(source.tensor.dtype);
-      m->all_f32_ = m->all_f32_ && source.tensor.dtype == DType::f32;
+    const NamedWeight& w = all[n_weights++] = {source.name, prepared.ok() ? *prepared : source.tensor, false};
+    if (w.tensor.rank >= 2) {
+      m->all_float_ = m->all_float_ && is_float(w.tensor.dtype);
+      m->all_f32_ = m->all_f32_ && w.tensor.dtype == DType::f32;
     }
-    m->weight_bytes_ += table[i].tensor.bytes();
+    m->weight_bytes_ += w.tensor.bytes();
   }
+  const std::span<NamedWeight> table = all.first(n_weights);
   std::sort(table.begin(), table.end(), [](const NamedWeight& a, const NamedWeight& b) { return a.name < b.name; });
 
+  m->weights_ = table;
   const Weights weights(table, faults);
   const JsonValue embedding = wiring.root["embedding"], output = wiring.root["output"], layer = wiring.root["layer"];
   const auto parts_of = [&](JsonValue part, Weights w, int32_t i) {
     return BlockParts{part, c, weights, w, i, m->state_, m->n_carry_, device, arena, faults};
   };
+  if (layer.size() == 0) faults.add("model.json: no \"layer\" with blocks");
   m->read_embedding(parts_of(embedding, weights, c.n_layers));
 
   SYN_TRY(blocks, arena.zeroed<const Block*>(layer.size() * size_t(c.n_layers), "blocks"));
   SYN_TRY(layer_ends, arena.zeroed<int32_t>(size_t(c.n_layers), "layers"));
-  m->layer_ends_ = layer_ends;
   size_t n = 0;
   for (int32_t i = 0; i < c.n_layers; ++i) {
     n += make_blocks(layer, parts_of({}, weights.scope(Text<64>("blk.", i, ".")), i), blocks.subspan(n));
     layer_ends[size_t(i)] = int32_t(n);
   }
   m->blocks_ = blocks.first(n);
+  m->layer_ends_ = layer_ends;
 
   m->output_norm_ = read_norm(parts_of(output, weights, c.n_layers), "output_norm", c.dim);
   m->output_.w = weights.find("output.weight", {c.vocab_size, c.dim});

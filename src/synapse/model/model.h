@@ -31,6 +31,7 @@ class Model {
   bool all_float() const { return all_float_; }        // no quantised matrix: float linears may use FMA
   bool all_f32() const { return all_f32_; }
   size_t weight_bytes() const { return weight_bytes_; }
+  std::span<const NamedWeight> weights() const { return weights_; }  // by name, as the device has them
   uint64_t fingerprint() const { return fingerprint_; }  // of its numbers, shapes and some weights
 
  private:
@@ -44,6 +45,7 @@ class Model {
   bool all_float_ = true, all_f32_ = true;
   size_t weight_bytes_ = 0;
   uint64_t fingerprint_ = 0;
+  std::span<const NamedWeight> weights_;
   Tensor embedding_;               // (V, dim)
   float embedding_scale_ = 1;
   Tensor positions_;               // (positions, dim), or empty

@@ -85,6 +85,7 @@ Result<Session*> Session::open(const Model& model, Device& device, PagePool& poo
   if (context > model.config().max_seq_len)
     return fail(Code::invalid, "context: ", context, ", the model's is ", model.config().max_seq_len);
   if (options.chunk < 1) return fail(Code::invalid, "batch size: ", options.chunk, ", wanted at least 1");
+  SYN_CHECK(!options.recorder || !options.recorder->keeps_activations());  // the arena was planned without
   if (options.logit_rows < 1) return fail(Code::invalid, "logit rows: ", options.logit_rows, ", wanted at least 1");
   if (options.rollback < 0) return fail(Code::invalid, "rollback: ", options.rollback, ", wanted at least 0");
 
@@ -119,7 +120,7 @@ int32_t Session::Impl::next_stop() const {
 Result<Tensor> Session::Impl::forward(int32_t first, int32_t n, int32_t n_layers) {
   SYN_RETURN_IF_ERROR(state->reserve(first, n));
   work.rewind(0);
-  Context cx{device, work, nullptr, !model.all_float()};
+  Context cx{device, work, options.recorder, !model.all_float()};
   const Stream stream = state->stream(0, n);
   const Batch batch{{&stream, 1}, n};
   const Tensor tokens = cx.make(DType::i32, {n});
@@ -134,7 +135,7 @@ Status Session::Impl::make_logits(const Tensor& x, int32_t row, int32_t last_row
   if (made.n == 0 || row >= made.first + made.n) {
     if (made.n) work.rewind(made.mark);
     made.first = row, made.n = std::min(options.logit_rows, last_row - row + 1), made.mark = work.mark();
-    Context cx{device, work, nullptr, !model.all_float()};
+    Context cx{device, work, options.recorder, !model.all_float()};
     auto* first = static_cast<uint8_t*>(x.data) + size_t(row) * x.row_bytes();
     made.y = model.head(cx, make_tensor(first, DType::f32, {made.n, x.cols()}));
     device.wait();

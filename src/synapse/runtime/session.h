@@ -20,6 +20,7 @@ struct SessionOptions {
   int32_t rollback = 64;            // how far truncate reaches back and reads at most 63 tokens again; further back is
                                     // read from the start where a window's pages or recurrent rows are gone
   PrefixCache* prefix_cache = nullptr;  // of the session's pool: what feed reads is remembered there and found there
+  Recorder* recorder = nullptr;     // sees every OpCall; may not keep activations
 };
 
 StateLimits limits_of(const Model& model, const SessionOptions& options);

@@ -14,8 +14,7 @@ namespace {
 
 void add_avx512vnni(Kernels& k) {
   k.isa = "avx512vnni";
-  for (Format& f : k.formats)
-    if (f.dot) f.dot = dot_tile;
+  fill_dots(k.formats);
 }
 
 }  // namespace synapse

@@ -6,14 +6,14 @@ struct DotX {
 struct DotW {
   __m512i even, odd;
 };
-SYN_INLINE DotX dot_x(const int8_t* q, int32_t) {
+SYN_INLINE DotX dot_x(const int8_t* q) {
   const __m256i v = _mm256_loadu_si256((const __m256i*)q);
   DotX x;
   _mm256_storeu_si256((__m256i*)x.even, _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8));
   _mm256_storeu_si256((__m256i*)x.odd, _mm256_srai_epi16(v, 8));
   return x;
 }
-SYN_INLINE VI dot_start(const DotX&) { return VI(0); }
+SYN_INLINE VI dot_start(int32_t) { return VI(0); }
 SYN_INLINE DotW dot_w(const int8_t* q) {
   const __m512i v = _mm512_load_si512(q);
   return {_mm512_srai_epi16(_mm512_slli_epi16(v, 8), 8), _mm512_srai_epi16(v, 8)};

@@ -5,8 +5,8 @@ struct DotX {
 struct DotW {
   int8x16_t p[4];
 };
-SYN_INLINE DotX dot_x(const int8_t* q, int32_t) { return {q}; }
-SYN_INLINE VI dot_start(const DotX&) { return VI(0); }
+SYN_INLINE DotX dot_x(const int8_t* q) { return {q}; }
+SYN_INLINE VI dot_start(int32_t) { return VI(0); }
 SYN_INLINE DotW dot_w(const int8_t* q) { return {{vld1q_s8(q), vld1q_s8(q + 16), vld1q_s8(q + 32), vld1q_s8(q + 48)}}; }
 SYN_INLINE VI dot4(VI acc, const DotW& w, const DotX& x, int g) {
   int32_t four;

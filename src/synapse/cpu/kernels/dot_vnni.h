@@ -2,11 +2,10 @@
 // taken off, all in int32 and exact.
 struct DotX {
   const int8_t* q;
-  int32_t sum;
 };
 using DotW = __m512i;
-SYN_INLINE DotX dot_x(const int8_t* q, int32_t sum) { return {q, sum}; }
-SYN_INLINE VI dot_start(const DotX& x) { return VI(-128 * x.sum); }
+SYN_INLINE DotX dot_x(const int8_t* q) { return {q}; }
+SYN_INLINE VI dot_start(int32_t sum_of_x) { return VI(-128 * sum_of_x); }
 SYN_INLINE DotW dot_w(const int8_t* q) { return _mm512_xor_si512(_mm512_load_si512(q), _mm512_set1_epi8(-128)); }
 SYN_INLINE VI dot4(VI acc, DotW w, const DotX& x, int g) {
   int32_t four;

@@ -15,31 +15,35 @@ namespace synapse {
 inline constexpr int32_t kTileRows = 16;      // output rows computed together: one to a lane
 inline constexpr int32_t kBlock = 32;         // the unit of a tile along K
 inline constexpr int32_t kTileBlocks = 32;    // K is walked in runs of this many blocks, so that a tile stays in L1
+inline constexpr int32_t kSumElements = 16;   // activations are summed in sixteens: the smallest group with its own scale
 inline constexpr int32_t kQueryBlock = 4;     // queries attended together
 inline constexpr int32_t kAttendKeys = 64;    // keys of a page
 
-// 16 rows of weights along one run of blocks, unpacked: weight = d * q.
+// 16 rows of weights along one run of 32-blocks, unpacked: weight = d * q, or (d * scale) * q - m * minimum. d and m are of the
+// format's blocks (of 32, 64 or 256 weights: the first, second ... of the run), scale and minimum of 32 or 16 weights.
 struct alignas(64) Tile {
   int8_t q[kTileBlocks][kBlock / 4][kTileRows][4];
   float d[kTileBlocks][kTileRows];
+  float m[kTileBlocks][kTileRows];          // formats with a minimum; 32-blocks: weight = d * q + m
+  int32_t sub[kTileBlocks][2][kTileRows];   // 256-blocks: scale in the low 16 bits, minimum in the high ones
 };
 
 // Rows of activations as the quantised linear reads them. Row r starts at q + r * n, d + r * (n / group)
-// and sums + r * (n / kBlock).
+// and sums16 + r * (n / kSumElements).
 struct QuantRows {
   int8_t* q;
   float* d;
-  int32_t* sums;  // of the q of every 32
-  int32_t n;      // elements in a row
+  int32_t* sums16;  // of the q of every 16
+  int32_t n;        // elements in a row
 };
 
 // What a storage format can do; null where it cannot.
 struct Format {
-  // n elements, whole blocks. The bytes of ggml's reference quantiser.
+  // n elements, whole blocks. K-quants and IQ4 by fit.h; the others give the bytes of ggml's reference quantiser.
   void (*quantize)(void* blocks, const float* x, size_t n);
   void (*dequantize)(float* y, const void* blocks, size_t n);
 
-  // Quantised formats: 32-blocks first_block .. +n_blocks of 16 rows into a tile (n_blocks <= kTileBlocks),
+  // Quantised formats: 32-blocks first_block .. +n_blocks of 16 rows, whole blocks of the format, into a tile (n_blocks <= kTileBlocks),
   // and that tile times n_rows rows of x: acc (n_rows, 16) goes on from what it holds. While it unpacks it asks for
   // as many bytes from `ahead` on, which need not exist.
   int32_t group;  // elements that share one scale of activations; 0 in float formats
@@ -154,7 +158,7 @@ struct Kernels {
   void (*softmax)(float* y, const float* x, size_t n);  // n >= 1; y may alias x
 
   // One row of activations in groups of `group`, a multiple of 32 that divides n.
-  void (*quantize_row)(int8_t* q, float* d, int32_t* sums, const float* x, size_t n, size_t group);
+  void (*quantize_row)(int8_t* q, float* d, int32_t* sums16, const float* x, size_t n, size_t group);
 
   // cos and sin of position * inv_freq[i], times factor if that is not 1; then a head of D elements
   // whose first n_rot are turned: pairs (i, i + n_rot / 2), or (2i, 2i + 1).

@@ -3,12 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "op_cases.h"
 #include "synapse/base/half.h"
 #include "synapse/base/math.h"
 #include "synapse/base/rng.h"
@@ -122,17 +124,41 @@ TEST(Kernels, every_f16_and_bf16_widens_as_base_half_says) {
   }
 }
 
-// FNV-1a of the bytes that gguf.quants.quantize of the Python package gguf 0.19 gives for these values.
-TEST(Kernels, quantisers_write_the_reference_bytes) {
-  std::vector<float> x(64);
-  for (int i = 0; i < 64; ++i) x[size_t(i)] = float((i * 37 % 64 - 29) * (i % 5 + 1)) / 64.0f;
-  const auto digest = [&](DType f) {
-    std::vector<uint8_t> y(row_bytes(f, 64));
-    scalar().formats[size_t(f)].quantize(y.data(), x.data(), 64);
-    return hash64(y.data(), y.size());
-  };
-  EXPECT_EQ(digest(DType::q8_0), 0x7b0a73a6f28c99cdu);
-  EXPECT_EQ(digest(DType::q4_0), 0x636d6d87f447e6f7u);
+// From tests/golden/make_formats.py: FNV-1a of what the Python package gguf 0.19 makes of 64 blocks, and of these numbers.
+struct Reference {
+  DType format;
+  uint64_t digest;
+};
+
+TEST(Kernels, any_block_dequantises_to_the_reference_values) {
+  constexpr Reference kReferences[] = {
+      {DType::q4_0, 0xc12c2192858ec3db},   {DType::q4_1, 0xd93b37f1098fea9f},   {DType::q5_0, 0x3bd5d0c7ba9be209},
+      {DType::q5_1, 0xfd187c64b47d2e96},   {DType::q8_0, 0x274d0be98ab2756a},   {DType::q2_k, 0x26d0519071bf0feb},
+      {DType::q3_k, 0xf28d3811a76e92b1},   {DType::q4_k, 0xbd80a4ec1e546d1c},   {DType::q5_k, 0xe0b72abca9bf0b5b},
+      {DType::q6_k, 0x0de4bfc148643d11},   {DType::iq4_nl, 0x309fa92fd4cbb073}, {DType::iq4_xs, 0x13798af875c907db},
+      {DType::tq2_0, 0x3304ac957fa71920},  {DType::mxfp4, 0xbe76d32a7533a51e}};
+  for (const auto& [f, digest] : kReferences) {
+    const size_t bytes = size_t(info(f).block_bytes), n = 64 * size_t(info(f).block_elements);
+    std::vector<uint8_t> blocks(64 * bytes);
+    for (size_t i = 0; i < 64; ++i) op_cases::random_block(f, &blocks[i * bytes], i);
+    std::vector<float> y(n);
+    scalar().formats[size_t(f)].dequantize(y.data(), blocks.data(), n);
+    EXPECT_EQ(hash64(y.data(), n * sizeof(float)), digest) << label(f);
+  }
+}
+
+TEST(Kernels, simple_quantisers_write_the_reference_bytes) {
+  constexpr Reference kReferences[] = {
+      {DType::q4_0, 0xe80d749bf93a9fda}, {DType::q4_1, 0xcb19cc1226b8c9fe}, {DType::q5_0, 0x7c6c9df8909021fe},
+      {DType::q5_1, 0x68526a5ace7d3f93}, {DType::q8_0, 0xd0f450d4ac14aae8}, {DType::tq2_0, 0x2e7d0bf1817b1f1d},
+      {DType::mxfp4, 0x624732f7c550febe}};
+  std::vector<float> x(256);
+  for (int i = 0; i < 256; ++i) x[size_t(i)] = float((i * 37 % 64 - 29) * (i % 5 + 1)) / 64.0f;
+  for (const auto& [f, digest] : kReferences) {
+    std::vector<uint8_t> y(row_bytes(f, 256));
+    scalar().formats[size_t(f)].quantize(y.data(), x.data(), 256);
+    EXPECT_EQ(hash64(y.data(), y.size()), digest) << label(f);
+  }
 }
 
 TEST(Kernels, activations_quantise_like_scalar_and_as_written) {
@@ -143,65 +169,107 @@ TEST(Kernels, activations_quantise_like_scalar_and_as_written) {
     if (n > 90) x[70] = NAN;
     expect_equal<int8_t>(n, "q", [&](const Kernels& k, int8_t* q) {
       std::vector<float> d(n / 32);
-      std::vector<int32_t> sums(n / 32);
+      std::vector<int32_t> sums(n / 16);
       k.quantize_row(q, d.data(), sums.data(), x.data(), n, 32);
       for (size_t g = 0; g < n / 32; ++g) {
         float amax = 0;
         bool faulty = false;
         for (size_t i = 32 * g; i < 32 * g + 32; ++i) amax = std::fmax(amax, std::fabs(x[i])), faulty |= !std::isfinite(x[i]);
-        int32_t sum = 0;
+        int32_t sum[2] = {};
         for (size_t i = 32 * g; i < 32 * g + 32; ++i) {
           EXPECT_EQ(q[i], faulty ? 0 : int(std::nearbyint(x[i] * (127.0f / amax))));
-          sum += q[i];
+          sum[i / 16 % 2] += q[i];
         }
-        EXPECT_EQ(sums[g], sum);
+        EXPECT_EQ(sums[2 * g], sum[0]);
+        EXPECT_EQ(sums[2 * g + 1], sum[1]);
         EXPECT_TRUE(faulty ? std::isnan(d[g]) : d[g] == amax / 127.0f) << d[g];
       }
     });
   }
 }
 
+// How a format that runs is summed (docs/numerics.md): parts of 32 weights that have an integer scale, 0 where none has.
+struct Recipe {
+  DType format;
+  int32_t group;
+  int parts;
+  bool minimum;
+};
+using enum DType;
+constexpr Recipe kRecipes[] = {
+    {q8_0, 32, 0, false},   {q4_0, 32, 0, false},  {q4_1, 32, 0, true},     {q5_0, 32, 0, false},  {q5_1, 32, 0, true},
+    {q2_k, 256, 2, true},   {q3_k, 256, 2, false}, {q4_k, 256, 1, true},    {q5_k, 256, 1, true},  {q6_k, 256, 2, false},
+    {iq4_nl, 32, 0, false}, {mxfp4, 32, 0, false}, {iq4_xs, 256, 1, false}, {tq2_0, 256, 0, false}, {int8, 32, 0, false},
+    {q2_32, 32, 0, false},  {q2_64, 64, 0, false}};
+
+TEST(Kernels, formats_run_as_listed_and_no_others) {
+  for (const Kernels& k : kernel_variants())
+    for (size_t f = 0; f < kNDTypes; ++f) {
+      const auto listed = std::find_if(std::begin(kRecipes), std::end(kRecipes), [&](const Recipe& r) { return r.format == DType(f); });
+      const bool is = listed != std::end(kRecipes);
+      EXPECT_EQ(k.formats[f].dot != nullptr, is) << k.isa << label(DType(f));
+      EXPECT_EQ(k.formats[f].unpack != nullptr, is) << k.isa << label(DType(f));
+      if (is) EXPECT_EQ(k.formats[f].group, listed->group) << k.isa << label(DType(f));
+      EXPECT_EQ(k.formats[f].quantize != nullptr, k.formats[f].dequantize != nullptr) << k.isa << label(DType(f));
+    }
+}
+
 TEST(Kernels, a_tile_unpacks_to_its_rows_and_multiplies_exactly) {
-  for (DType f : {DType::q8_0, DType::q4_0}) {
+  for (const auto& [f, group, parts, minimum] : kRecipes) {
     const Format& reference = scalar().formats[size_t(f)];
-    constexpr int32_t n = 160, kRows = 11;
-    const size_t stride = row_bytes(f, n) + 3;
-    std::vector<uint8_t> w(stride * 16 + 1);
-    for (size_t i = 0; i < w.size(); ++i) w[i] = uint8_t(random_bits(9, i));  // any nibble, any byte, -128 too
-    std::vector<float> x = noise(n * kRows, 4);
-    std::vector<int8_t> q(n * kRows);
-    std::vector<float> d(n / 32 * kRows), row(n);
-    std::vector<int32_t> sums(n / 32 * kRows);
-    for (int32_t r = 0; r < kRows; ++r)
-      scalar().quantize_row(&q[size_t(r * n)], &d[size_t(r * n / 32)], &sums[size_t(r * n / 32)], &x[size_t(r * n)], n, 32);
-    const QuantRows in = {q.data(), d.data(), sums.data(), n};
+    constexpr int32_t n = 768, kRows = 11, kFirst = 8, kCount = 16;  // 32-blocks 8 .. 23 of 24
+    const size_t block_bytes = size_t(info(f).block_bytes), stride = row_bytes(f, n) + 3;
+    std::vector<uint8_t> w(stride * 15 + row_bytes(f, n) + 1);  // ends where its last row does
     const uint8_t* rows[16];
     for (size_t r = 0; r < 16; ++r) {
       rows[r] = w.data() + 1 + r * stride;
-      for (size_t at = 0; at < size_t(n / 32); ++at) {  // scales that are ordinary numbers
-        const uint16_t half = f32_to_f16(0.01f * float(r + at + 1));
-        std::memcpy(w.data() + 1 + r * stride + at * size_t(info(f).block_bytes), &half, 2);
-      }
+      for (size_t at = 0; at < row_bytes(f, n); at += block_bytes)
+        op_cases::random_block(f, w.data() + 1 + r * stride + at, 1000 * r + at);
     }
+    const std::vector<float> x = noise(n * kRows, 4);
+    const auto per_row = [&](int32_t elements) { return size_t(n / elements); };
+    std::vector<int8_t> q(n * kRows);
+    std::vector<float> d(per_row(group) * kRows), row(n);
+    std::vector<int32_t> sums(per_row(16) * kRows);
+    for (size_t r = 0; r < kRows; ++r)
+      scalar().quantize_row(&q[r * n], &d[r * per_row(group)], &sums[r * per_row(16)], &x[r * n], n, size_t(group));
+    const QuantRows in = {q.data(), d.data(), sums.data(), n};
+    const size_t blocks = size_t(info(f).block_elements) / 32;  // 32-blocks that share a scale
     for (const Kernels& k : kernel_variants()) {
       Tile tile;
+      std::memset(&tile, 0xA5, sizeof tile);
       const Format& format = k.formats[size_t(f)];
-      format.unpack(&tile, rows, 1, 3, rows[0]);
+      format.unpack(&tile, rows, kFirst, kCount, rows[0]);
+      const auto sub = [&](size_t b, size_t i, size_t r) { return tile.sub[b][parts == 2 ? i / 16 : 0][r]; };
       for (size_t r = 0; r < 16; ++r) {
         reference.dequantize(row.data(), rows[r], n);
-        for (size_t i = 0; i < 96; ++i)
-          ASSERT_EQ(tile.d[i / 32][r] * float(tile.q[i / 32][i % 32 / 4][r][i % 4]), row[32 + i]) << k.isa << label(f) << r << " " << i;
+        for (size_t b = 0; b < kCount; ++b)
+          for (size_t i = 0; i < 32; ++i) {
+            const float weight = float(tile.q[b][i / 4][r][i % 4]), scale = tile.d[b / blocks][r], least = tile.m[b / blocks][r];
+            float wanted = scale * (parts ? float(int16_t(sub(b, i, r))) : 1.0f) * weight;
+            if (minimum) wanted = parts ? wanted - least * float(sub(b, i, r) >> 16) : wanted + least;
+            ASSERT_EQ(wanted, row[32 * (kFirst + b) + i]) << k.isa << label(f) << r << " " << b << " " << i;
+          }
       }
       std::vector<float> acc(kRows * 16, 1.5f);
-      format.dot(acc.data(), &tile, &in, kRows, 1, 3);
+      format.dot(acc.data(), &tile, &in, kRows, kFirst, kCount);
       for (size_t m = 0; m < kRows; ++m)
         for (size_t r = 0; r < 16; ++r) {
           float wanted = 1.5f;
-          for (size_t b = 0; b < 3; ++b) {
-            int32_t isum = 0;
-            for (size_t i = 0; i < 32; ++i) isum += tile.q[b][i / 4][r][i % 4] * q[m * n + 32 * (b + 1) + i];
-            const float scale = tile.d[b][r] * d[m * (n / 32) + b + 1], term = scale * float(isum);
+          for (size_t b = 0; b < kCount; b += blocks) {
+            int32_t isum = 0, xsum = 0;
+            for (size_t i = 0; i < 32 * blocks; ++i) {
+              const size_t at = b + i / 32, e = i % 32;
+              const int32_t v = q[m * n + 32 * (kFirst + b) + i], s = parts ? int16_t(sub(at, e, r)) : 1;
+              isum += s * (tile.q[at][e / 4][r][e % 4] * v);
+              xsum += (parts ? sub(at, e, r) >> 16 : 1) * v;
+            }
+            const float d_x = d[m * per_row(group) + (32 * (kFirst + b)) / size_t(group)];
+            const float scale = tile.d[b / blocks][r] * d_x, term = scale * float(isum);
             wanted = wanted + term;
+            if (!minimum) continue;
+            const float least = (tile.m[b / blocks][r] * d_x) * float(xsum);
+            wanted = parts ? wanted - least : wanted + least;
           }
           ASSERT_EQ(acc[m * 16 + r], wanted) << k.isa << label(f) << m << " " << r;
         }

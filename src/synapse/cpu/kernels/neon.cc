@@ -2,6 +2,7 @@
 
 #include "synapse/base/compiler.h"
 #include "synapse/base/half.h"
+#include "synapse/cpu/kernels/fit.h"
 #include "synapse/cpu/kernels/kernels.h"
 
 namespace synapse {

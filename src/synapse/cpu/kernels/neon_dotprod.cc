@@ -14,8 +14,7 @@ namespace {
 
 void add_neon_dotprod(Kernels& k) {
   k.isa = "neon_dotprod";
-  for (Format& f : k.formats)
-    if (f.dot) f.dot = dot_tile;
+  fill_dots(k.formats);
 }
 
 }  // namespace synapse

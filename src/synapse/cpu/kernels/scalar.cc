@@ -1,6 +1,7 @@
 // The specification: plain C++ that every other variant must equal.
 #include "synapse/base/compiler.h"
 #include "synapse/base/half.h"
+#include "synapse/cpu/kernels/fit.h"
 #include "synapse/cpu/kernels/kernels.h"
 
 namespace synapse {

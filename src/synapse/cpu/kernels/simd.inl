@@ -6,6 +6,7 @@ constexpr int kParts = 64 / kPartBytes;
 constexpr int kPartLanes = kPartBytes / 4;
 typedef float PF __attribute__((vector_size(kPartBytes)));
 typedef int32_t PI __attribute__((vector_size(kPartBytes)));
+typedef uint32_t PU __attribute__((vector_size(kPartBytes)));
 
 // The parts f(0) .. f(kParts - 1).
 template <typename T, typename Fn>
@@ -48,8 +49,10 @@ SYN_INLINE VI operator<(V a, V b) { return each_part<VI>([&](int i) { return PI(
 SYN_INLINE VI operator>(V a, V b) { return each_part<VI>([&](int i) { return PI(a.p[i] > b.p[i]); }); }
 SYN_INLINE VI operator==(V a, V b) { return each_part<VI>([&](int i) { return PI(a.p[i] == b.p[i]); }); }
 
-SYN_INLINE VI operator+(VI a, VI b) { return each_part<VI>([&](int i) { return a.p[i] + b.p[i]; }); }
-SYN_INLINE VI operator-(VI a, VI b) { return each_part<VI>([&](int i) { return a.p[i] - b.p[i]; }); }
+// Modulo 2^32.
+SYN_INLINE VI operator+(VI a, VI b) { return each_part<VI>([&](int i) { return PI(PU(a.p[i]) + PU(b.p[i])); }); }
+SYN_INLINE VI operator-(VI a, VI b) { return each_part<VI>([&](int i) { return PI(PU(a.p[i]) - PU(b.p[i])); }); }
+SYN_INLINE VI operator*(VI a, VI b) { return each_part<VI>([&](int i) { return PI(PU(a.p[i]) * PU(b.p[i])); }); }
 SYN_INLINE VI operator&(VI a, VI b) { return each_part<VI>([&](int i) { return a.p[i] & b.p[i]; }); }
 SYN_INLINE VI operator|(VI a, VI b) { return each_part<VI>([&](int i) { return a.p[i] | b.p[i]; }); }
 SYN_INLINE VI operator^(VI a, VI b) { return each_part<VI>([&](int i) { return a.p[i] ^ b.p[i]; }); }

@@ -48,6 +48,12 @@ SYN_INLINE void load_rows(VI out[4], const uint8_t* const rows[16], size_t at) {
   }
 }
 
+// table[n] for each byte n of a lane, n < 16.
+SYN_INLINE VI look_up(const int8_t table[16], VI n) {
+  const __m256i t = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i*)table));
+  return each_part<VI>([&](int i) { return (PI)_mm256_shuffle_epi8(t, (__m256i)n.p[i]); });
+}
+
 // dot4 on bytes widened to 16 bits, even and odd ones apart: lane r of acc += the four products of row r's
 // bytes of k-group g with those of x. Exact for all int8.
 struct DotX {
@@ -58,14 +64,14 @@ struct DotW {
 };
 SYN_INLINE __m256i even_bytes(__m256i v) { return _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8); }
 SYN_INLINE __m256i odd_bytes(__m256i v) { return _mm256_srai_epi16(v, 8); }
-SYN_INLINE DotX dot_x(const int8_t* q, int32_t) {
+SYN_INLINE DotX dot_x(const int8_t* q) {
   const __m256i v = _mm256_loadu_si256((const __m256i*)q);
   DotX x;
   _mm256_storeu_si256((__m256i*)x.even, even_bytes(v));
   _mm256_storeu_si256((__m256i*)x.odd, odd_bytes(v));
   return x;
 }
-SYN_INLINE VI dot_start(const DotX&) { return VI(0); }
+SYN_INLINE VI dot_start(int32_t) { return VI(0); }
 SYN_INLINE DotW dot_w(const int8_t* q) {
   const __m256i a = _mm256_load_si256((const __m256i*)q), b = _mm256_load_si256((const __m256i*)(q + 32));
   return {{even_bytes(a), even_bytes(b)}, {odd_bytes(a), odd_bytes(b)}};

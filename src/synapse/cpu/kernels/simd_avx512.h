@@ -40,5 +40,11 @@ SYN_INLINE void load_rows(VI out[4], const uint8_t* const rows[16], size_t at) {
   out[3].p[0] = (PI)_mm512_unpackhi_epi64(b, d);
 }
 
+// table[n] for each byte n of a lane, n < 16.
+SYN_INLINE VI look_up(const int8_t table[16], VI n) {
+  const __m512i t = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)table));
+  return each_part<VI>([&](int i) { return (PI)_mm512_shuffle_epi8(t, (__m512i)n.p[i]); });
+}
+
 constexpr int kLinearRows = 4;  // outputs of a float linear held in registers: kLinearRows x kLinearColumns
 constexpr int kLinearColumns = 4;

@@ -39,6 +39,12 @@ SYN_INLINE void load_rows(VI out[4], const uint8_t* const rows[16], size_t at) {
   }
 }
 
+// table[n] for each byte n of a lane, n < 16.
+SYN_INLINE VI look_up(const int8_t table[16], VI n) {
+  const int8x16_t t = vld1q_s8(table);
+  return each_part<VI>([&](int i) { return (PI)vqtbl1q_s8(t, (uint8x16_t)n.p[i]); });
+}
+
 constexpr int kDotRows = 4;     // activation rows of a tile product held in registers
 constexpr int kLinearRows = 2;  // outputs of a float linear held in registers: kLinearRows x kLinearColumns
 constexpr int kLinearColumns = 2;

@@ -52,13 +52,21 @@ SYN_INLINE void load_rows(VI out[4], const uint8_t* const rows[16], size_t at) {
   for (int g = 0; g < 4; ++g) out[g] = VI::load(lanes[g]);
 }
 
+// table[n] for each byte n of a lane, n < 16.
+SYN_INLINE VI look_up(const int8_t table[16], VI n) {
+  uint8_t bytes[64];
+  n.store(bytes);
+  for (uint8_t& b : bytes) b = uint8_t(table[b]);
+  return VI::load(bytes);
+}
+
 // dot4: lane r of acc += the four products of row r's bytes of k-group g with those of x.
 struct DotX {
   const int8_t* q;
 };
 using DotW = const int8_t*;
-SYN_INLINE DotX dot_x(const int8_t* q, int32_t) { return {q}; }
-SYN_INLINE VI dot_start(const DotX&) { return VI(0); }
+SYN_INLINE DotX dot_x(const int8_t* q) { return {q}; }
+SYN_INLINE VI dot_start(int32_t) { return VI(0); }
 SYN_INLINE DotW dot_w(const int8_t* q) { return q; }
 SYN_INLINE VI dot4(VI acc, DotW w, const DotX& x, int g) {
   int32_t lanes[16];

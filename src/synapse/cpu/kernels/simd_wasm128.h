@@ -53,6 +53,12 @@ SYN_INLINE void load_rows(VI out[4], const uint8_t* const rows[16], size_t at) {
   }
 }
 
+// table[n] for each byte n of a lane, n < 16.
+SYN_INLINE VI look_up(const int8_t table[16], VI n) {
+  const v128_t t = wasm_v128_load(table);
+  return each_part<VI>([&](int i) { return (PI)wasm_i8x16_swizzle(t, (v128_t)n.p[i]); });
+}
+
 // dot4 on bytes widened to 16 bits, even and odd ones apart: lane r of acc += the four products of row r's
 // bytes of k-group g with those of x. Exact for all int8.
 struct DotX {
@@ -63,7 +69,7 @@ struct DotW {
 };
 SYN_INLINE v128_t even_bytes(v128_t v) { return wasm_i16x8_shr(wasm_i16x8_shl(v, 8), 8); }
 SYN_INLINE v128_t odd_bytes(v128_t v) { return wasm_i16x8_shr(v, 8); }
-SYN_INLINE DotX dot_x(const int8_t* q, int32_t) {
+SYN_INLINE DotX dot_x(const int8_t* q) {
   DotX x;
   for (int i = 0; i < 2; ++i) {
     const v128_t v = wasm_v128_load(q + 16 * i);
@@ -71,7 +77,7 @@ SYN_INLINE DotX dot_x(const int8_t* q, int32_t) {
   }
   return x;
 }
-SYN_INLINE VI dot_start(const DotX&) { return VI(0); }
+SYN_INLINE VI dot_start(int32_t) { return VI(0); }
 SYN_INLINE DotW dot_w(const int8_t* q) {
   DotW w;
   for (int i = 0; i < 4; ++i) {

@@ -1,0 +1,34 @@
+#include "text_ids.h"
+
+#include <algorithm>
+
+namespace synapse::cli {
+
+Result<TextIds> TextIds::read(std::string_view text, const Vocabulary& vocabulary) {
+  TextIds out;
+  const EncodeOptions options{.add_special = true, .parse_special = false};
+  SYN_TRY(ids, vocabulary.encode(text, options));
+  SYN_TRY(frame, vocabulary.encode("", options));
+  out.ids = std::move(ids);
+  out.bos_id = vocabulary.tokenizer->bos_id();
+  out.adds_bos = !frame.empty() && frame[0] == out.bos_id;
+  return out;
+}
+
+std::vector<int32_t> TextIds::window(const Window& w, bool begin_anew) const {
+  std::vector<int32_t> part(ids.begin() + w.first, ids.begin() + w.first + w.n);
+  if (begin_anew && adds_bos) part[0] = bos_id;
+  return part;
+}
+
+int32_t use_window(Engine& engine, Engine* other) {
+  constexpr int32_t kUsual = 512;
+  int32_t window = engine.flags().ctx_size;
+  if (window == 0) window = std::min(kUsual, engine.model().config().max_seq_len);
+  if (engine.flags().ctx_size == 0 && other) window = std::min(window, other->model().config().max_seq_len);
+  engine.flags().ctx_size = window;
+  if (other) other->flags().ctx_size = window;
+  return window;
+}
+
+}  // namespace synapse::cli
