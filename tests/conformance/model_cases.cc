@@ -22,6 +22,7 @@ constexpr Case kCases[] = {
     {"llama_q8_0", "llama", DType::q8_0, DType::f16, 0},
     {"qwen2_q4_0", "qwen2", DType::q4_0, DType::f32, 0},
     {"qwen3_q8_0_window", "qwen3", DType::q8_0, DType::f16, 40},
+    {"llama_q4_0_cache_q8_0", "llama", DType::q4_0, DType::q8_0, 0},
     {"qwen2moe_q8_0", "qwen2moe", DType::q8_0, DType::f32, 0},
     {"mamba_q8_0", "mamba", DType::q8_0, DType::f32, 0},
     {"rwkv7_q4_0", "rwkv7", DType::q4_0, DType::f32, 0},
