@@ -189,8 +189,26 @@ TEST_P(FormulaGolden, logits_are_within_1e_4_of_their_spread) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(families, FormulaGolden, testing::Values("bamba", "falcon-h1", "gemma", "gemma2", "gemma3", "gpt-neox", "granite", "llama3", "mamba", "mamba2",
-                                         "mistral-window", "phi3", "phi3-longrope", "qwen3", "qwen3-next"));
+constexpr const char* kGoldens[] = {
+    "bamba",
+    "falcon-h1",
+    "gemma",
+    "gemma2",
+    "gemma3",
+    "gpt-neox",
+    "granite",
+    "llama-bias",
+    "llama3",
+    "mamba",
+    "mamba2",
+    "mistral-window",
+    "olmo2",
+    "phi3",
+    "phi3-longrope",
+    "qwen3",
+    "qwen3-next",
+};
+INSTANTIATE_TEST_SUITE_P(families, FormulaGolden, testing::ValuesIn(kGoldens));
 
 const Json& story() {
   static const Json json(kSource / "tests" / "golden" / "synapse-story-4m.json");
