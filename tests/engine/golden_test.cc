@@ -207,6 +207,7 @@ constexpr const char* kGoldens[] = {
     "phi3-longrope",
     "qwen3",
     "qwen3-next",
+    "stablelm",
     "starcoder2",
 };
 INSTANTIATE_TEST_SUITE_P(families, FormulaGolden, testing::ValuesIn(kGoldens));
