@@ -196,6 +196,7 @@ constexpr const char* kGoldens[] = {
     "gemma2",
     "gemma3",
     "gpt-neox",
+    "gpt2",
     "granite",
     "llama-bias",
     "llama3",
