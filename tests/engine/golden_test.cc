@@ -204,6 +204,7 @@ constexpr const char* kGoldens[] = {
     "mamba2",
     "mistral-window",
     "olmo2",
+    "phi2",
     "phi3",
     "phi3-longrope",
     "qwen3",
