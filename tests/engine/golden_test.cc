@@ -195,6 +195,7 @@ constexpr const char* kGoldens[] = {
     "gemma",
     "gemma2",
     "gemma3",
+    "glm4",
     "gpt-neox",
     "gpt2",
     "granite",
