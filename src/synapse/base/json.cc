@@ -162,7 +162,7 @@ class Parser {
     size_t n = 0;
     for (const JsonNode* key = object + 1; key != json_next(object); key = json_next(key + 1))
       keys[n++] = mix64(hash64(key->text, key->size)) >> 32 << 32 | uint64_t(key - nodes_);
-    std::sort(keys, keys + n);
+    std::sort(keys, keys + n, [](uint64_t a, uint64_t b) { return a < b; });  // its own order: libc++ has std::less in its binary
     for (size_t first = 0, i = 1; i <= n; ++i) {
       if (i < n && keys[i] >> 32 == keys[first] >> 32) continue;
       std::sort(keys + first, keys + i, [&](uint64_t a, uint64_t b) { return text_of(a) < text_of(b); });
