@@ -59,6 +59,7 @@ Status HfReader::read_rope() {
   const auto n_rot = int32_t(double(head_dim) * std::min(share, 1.0));
   if (n_rot < 2 || n_rot % 2) faults_.add("config.json: ", n_rot, " rotary dims, wanted an even number from 2");
   put("{arch}.rope.dimension_count", meta_u32(uint32_t(n_rot)));
+  values_.set("rope.dimension_count", n_rot);
 
   JsonValue theta_value = rope["rope_theta"];
   if (theta_value.is_null()) theta_value = own_key(map_, values_, "rope_theta");
