@@ -190,8 +190,32 @@ TEST_P(FormulaGolden, logits_are_within_1e_4_of_their_spread) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(families, FormulaGolden, testing::Values("bamba", "falcon-h1", "gemma", "gemma2", "gemma3", "gpt-neox", "granite", "llama3", "mamba", "mamba2",
-                                         "mistral-window", "phi3", "phi3-longrope", "qwen3", "qwen3-moe", "qwen3-next"));
+constexpr const char* kGoldens[] = {
+    "bamba",
+    "falcon-h1",
+    "gemma",
+    "gemma2",
+    "gemma3",
+    "glm4",
+    "gpt-neox",
+    "gpt2",
+    "granite",
+    "llama-bias",
+    "llama3",
+    "mamba",
+    "mamba2",
+    "mistral-window",
+    "olmo2",
+    "phi2",
+    "phi3",
+    "phi3-longrope",
+    "qwen3",
+    "qwen3-moe",
+    "qwen3-next",
+    "stablelm",
+    "starcoder2",
+};
+INSTANTIATE_TEST_SUITE_P(families, FormulaGolden, testing::ValuesIn(kGoldens));
 
 class EncoderGolden : public testing::TestWithParam<const char*> {};
 
