@@ -170,14 +170,15 @@ SYN_API syn_status syn_decoder_finish(syn_decoder* decoder, char* out, size_t ca
 
 /* -------------------------------------------------------------------------------------------------- sessions */
 
-enum { SYN_TYPE_AUTO = 0, SYN_TYPE_F32 = 1, SYN_TYPE_F16 = 2 };
+enum { SYN_TYPE_AUTO = 0, SYN_TYPE_F32 = 1, SYN_TYPE_F16 = 2, SYN_TYPE_Q8_0 = 3, SYN_TYPE_Q4_0 = 4 };
 
 typedef struct syn_session_options {
   size_t struct_size;
   int32_t n_ctx;        /* positions; 0: as many as the budget allows, at most the model's */
   int32_t n_batch;      /* rows of a prompt that are read at once */
   int32_t n_threads;    /* 0: as the model's options say */
-  int32_t cache_type_k; /* SYN_TYPE_*; auto: f32 where the cache is small or the model is f32, else f16 */
+  int32_t cache_type_k; /* SYN_TYPE_*; auto: f32 where the cache is small or the model is f32, else f16.
+                           Q8_0 and Q4_0 want heads of a multiple of 32 numbers */
   int32_t cache_type_v;
 } syn_session_options;
 SYN_API void syn_session_options_default(syn_session_options* options, size_t struct_size);

@@ -46,7 +46,7 @@ void add_convert(CLI::App& app, Action& action) {
   verb->add_option("source", o.flags.model, "what -m takes elsewhere: file, folder or name")->required();
   verb->add_option("output", o.out, "the file (default: NAME-SIZE-TYPE.gguf in this folder)");
   verb->add_option("--type", o.type,
-                   "format of the matrices: F32, F16, BF16, Q8_0, Q4_0 (default: as they are); vectors "
+                   "format of the matrices: F32, F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0 (default: as they are); vectors "
                    "become F32, and the "
                    "embedding and the head Q8_0 where the format has fewer bits")
       ->check(CLI::Validator(check_type, "TYPE", "type"));

@@ -59,9 +59,9 @@ void add_context_flags(CLI::App& verb, Flags& flags) {
       ->envname("SYNAPSE_BATCH_SIZE")
       ->take_last()
       ->check(CLI::Range(1, 65536));
-  const CLI::IsMember is_cache_type({"f32", "f16"});
+  const CLI::IsMember is_cache_type({"f32", "f16", "q8_0", "q4_0"});
   verb.add_option("--cache-type-k", flags.cache_type_k,
-                  "-ctk: format of cached keys, f32 or f16 (default: f32 for an all-float model, else f16)")
+                  "-ctk: format of cached keys, f32, f16, q8_0 or q4_0 (default: f32 for a small or all-float model, else f16)")
       ->envname("SYNAPSE_CACHE_TYPE_K")
       ->check(is_cache_type);
   verb.add_option("--cache-type-v", flags.cache_type_v, "-ctv: format of cached values, likewise")

@@ -15,7 +15,7 @@ struct Flags {
   std::string isa;             // of kernel_variants(); empty: the best this processor has
   int32_t ctx_size = 0;        // positions; 0: the model's
   int32_t batch_size = 512;    // rows of prefill at once
-  std::string cache_type_k, cache_type_v;  // "f32", "f16"; empty: by the model
+  std::string cache_type_k, cache_type_v;  // "f32", "f16", "q8_0", "q4_0"; empty: by the model
   std::string memory_budget;   // a size; empty: none
 };
 

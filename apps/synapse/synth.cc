@@ -29,7 +29,7 @@ std::string check_shape(const std::string& name) {
 std::string check_type(const std::string& type) {
   std::string known;
   for (size_t i = 0; i < kNDTypes; ++i) {
-    if (!kernels().formats[i].quantize) continue;
+    if (!kernels().formats[i].quantize || !find_file_type(DType(i))) continue;
     if (dtype_from_label(type) == DType(i)) return {};
     known += " " + std::string(kDTypes[i].label);
   }
@@ -55,7 +55,7 @@ void add_synth(CLI::App& app, Action& action) {
   verb->add_option("name", o.name, "the shape; an unknown one lists those there are")
       ->required()
       ->check(CLI::Validator(check_shape, "SHAPE", "shape"));
-  verb->add_option("--type", o.type, "format of the matrices: F32, F16, BF16, Q8_0, Q4_0 (default: Q8_0)")
+  verb->add_option("--type", o.type, "format of the matrices: F32, F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1, Q4_0 (default: Q8_0)")
       ->check(CLI::Validator(check_type, "TYPE", "type"));
   verb->add_option("-o,--output", o.out, "the file")->required();
   verb->add_option("-s,--seed", o.seed, "names the weights (default: 0)")->envname("SYNAPSE_SEED");

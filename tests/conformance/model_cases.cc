@@ -22,7 +22,13 @@ constexpr Case kCases[] = {
     {"llama_q8_0", "llama", DType::q8_0, DType::f16, 0},
     {"qwen2_q4_0", "qwen2", DType::q4_0, DType::f32, 0},
     {"qwen3_q8_0_window", "qwen3", DType::q8_0, DType::f16, 40},
+    {"gemma2_q8_0_window", "gemma2", DType::q8_0, DType::f16, 40},  // every second layer; soft-caps, post-norms
+    {"gptneox_q4_0", "gptneox", DType::q4_0, DType::f16, 0},         // parallel residuals, layer norms
+    {"llama_q4_0_cache_q8_0", "llama", DType::q4_0, DType::q8_0, 0},
     {"qwen2moe_q8_0", "qwen2moe", DType::q8_0, DType::f32, 0},
+    {"mamba_q8_0", "mamba", DType::q8_0, DType::f32, 0},
+    {"rwkv7_q4_0", "rwkv7", DType::q4_0, DType::f32, 0},
+    {"qwen3next_q8_0", "qwen3next", DType::q8_0, DType::f16, 0},
 };
 
 constexpr size_t kModelBytes = size_t(1) << 20, kPageBytes = size_t(1) << 20, kWorkBytes = size_t(3) << 20;

@@ -1,6 +1,8 @@
 // What must not change a single bit: chunking, batching, threads, instruction sets, saving, cloning, going back.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tiny_model.h"
 
 namespace synapse::test {
@@ -13,13 +15,22 @@ struct Case {
   DType dtype;
   int32_t window = 0;
   Memory memory = Memory::keys;
+  DType k_cache = DType::bf16, v_cache = DType::bf16;  // bf16: the model's own
+
+  SessionOptions cache() const {
+    SessionOptions o;
+    o.k_dtype = k_cache, o.v_dtype = v_cache;
+    return o;
+  }
 };
 void PrintTo(const Case& c, std::ostream* os) {
   *os << c.architecture << " " << label(c.dtype) << " window " << c.window << " memory " << int(c.memory);
+  if (c.k_cache != DType::bf16) *os << " cache " << label(c.k_cache) << " " << label(c.v_cache);
 }
 Shape shape_of(const Case& c) {
   Shape shape;
   shape.window = c.window;
+  if (info(c.dtype).block_elements == 256) shape.dim = shape.hidden_dim = 256, shape.n_heads = 8;
   return shape;
 }
 
@@ -27,7 +38,7 @@ class Equivalence : public testing::TestWithParam<Case> {
  protected:
   TinyCheckpoint tiny{GetParam().architecture, GetParam().dtype, shape_of(GetParam())};
   Checkpoint checkpoint = tiny.get();
-  Engine engine{checkpoint, kernels(), 2, default_cache(), GetParam().memory};
+  Engine engine{checkpoint, kernels(), 2, GetParam().cache(), GetParam().memory};
   std::vector<int32_t> ids = some_ids(kT, 80);
 
   std::vector<uint64_t> digests(Engine& e, int32_t chunk) {
@@ -55,14 +66,14 @@ TEST_P(Equivalence, prefill_equals_decode_one_by_one_and_any_chunking) {
 TEST_P(Equivalence, threads_do_not_matter) {
   const auto whole = digests(engine, kT);
   for (int32_t n : {1, 3, 5}) {
-    Engine other(checkpoint, kernels(), n, default_cache(), GetParam().memory);
+    Engine other(checkpoint, kernels(), n, GetParam().cache(), GetParam().memory);
     EXPECT_EQ(digests(other, 50), whole) << n << " threads";
   }
 }
 
 TEST_P(Equivalence, instruction_sets_agree) {
   const auto last_logits = [&](const Kernels& k) {
-    Engine e(checkpoint, k, 1, default_cache(), GetParam().memory);
+    Engine e(checkpoint, k, 1, GetParam().cache(), GetParam().memory);
     Session& s = e.session(40);
     EXPECT_TRUE(s.feed(ids).ok());
     const auto row = *s.logits();
@@ -102,7 +113,7 @@ TEST_P(Equivalence, a_batch_of_streams_equals_the_streams_alone) {
     Context cx{engine.device(), work, nullptr, !model.all_float()};
     const Tensor t = cx.make(DType::i32, {int32_t(tokens.size())});
     engine.device().write(t, tokens.data());
-    const Batch batch{batch_streams, int32_t(tokens.size())};
+    const Batch batch{batch_streams, int32_t(tokens.size()), is_quantised(engine.pages().k_dtype()) || is_quantised(engine.pages().v_dtype())};
     const Tensor y = model.head(cx, model.forward(cx, t, batch, nullptr));
     for (const Stream& s : batch_streams)
       if (out) out->push_back(hash64(static_cast<float*>(y.data) + size_t(s.first_row + s.n_rows - 1) * 80, 80 * 4));
@@ -211,7 +222,17 @@ INSTANTIATE_TEST_SUITE_P(families, Equivalence,
                                          Case{"gptneox", DType::q8_0},     // parallel residuals, biases, layer norms
                                          Case{"qwen3moe", DType::q8_0}, Case{"qwen2moe", DType::q4_0},
                                          Case{"llama", DType::q8_0, 0, Memory::keys_and_rows},
-                                         Case{"llama", DType::q8_0, 0, Memory::rows}));
+                                         Case{"llama", DType::q8_0, 0, Memory::rows},
+                                         Case{"mamba", DType::q8_0}, Case{"mamba2", DType::q4_0}, Case{"rwkv7", DType::q8_0},
+                                         Case{"jamba", DType::q4_0}, Case{"granitehybrid", DType::q8_0},
+                                         Case{"falcon-h1", DType::q8_0}, Case{"qwen3next", DType::q8_0}));
+
+INSTANTIATE_TEST_SUITE_P(other_formats, Equivalence, testing::Values(Case{"qwen3", DType::q4_k}, Case{"qwen3", DType::q6_k}, Case{"qwen3", DType::int8}));
+
+INSTANTIATE_TEST_SUITE_P(quantised_caches, Equivalence,
+                         testing::Values(Case{"qwen3", DType::q8_0, 0, Memory::keys, DType::q8_0, DType::q8_0}, Case{"llama", DType::q4_0, 0, Memory::keys, DType::q4_0, DType::q4_0},
+                                         Case{"qwen2", DType::q8_0, 0, Memory::keys, DType::q8_0, DType::q4_0}, Case{"llama", DType::q8_0, 0, Memory::keys, DType::f16, DType::q8_0},
+                                         Case{"qwen3", DType::q8_0, 40, Memory::keys, DType::q8_0, DType::q8_0}));
 
 TEST(session, a_feed_that_fails_leaves_the_stream_as_it_was) {
   TinyCheckpoint tiny("qwen3", DType::q8_0);
@@ -234,6 +255,49 @@ TEST(session, a_feed_that_fails_leaves_the_stream_as_it_was) {
   EXPECT_EQ(hash64(after.data(), after.size_bytes()), was);
 }
 
+TEST(session, a_quantised_cache_is_close_to_an_exact_one_and_smaller) {
+  TinyCheckpoint tiny("qwen3", DType::f32);
+  const Checkpoint checkpoint = tiny.get();
+  const auto last_logits = [&](DType cache, size_t& bytes) {
+    SessionOptions o;
+    o.k_dtype = o.v_dtype = cache;
+    Engine engine(checkpoint, kernels(), 1, o);
+    Session& s = engine.session();
+    EXPECT_TRUE(s.feed(some_ids(150, 80)).ok());
+    bytes = s.cache_bytes();
+    const auto row = *s.logits();
+    return std::vector<float>(row.begin(), row.end());
+  };
+  size_t exact_bytes = 0, bytes = 0;
+  const std::vector<float> exact = last_logits(DType::f32, exact_bytes);
+  const auto distance = [&](DType cache) {
+    const std::vector<float> other = last_logits(cache, bytes);
+    double d = 0, all = 0;
+    for (size_t i = 0; i < exact.size(); ++i) {
+      d += double(other[i] - exact[i]) * double(other[i] - exact[i]), all += double(exact[i]) * double(exact[i]);
+    }
+    return std::sqrt(d / all);
+  };
+  EXPECT_LT(distance(DType::q8_0), 0.01);
+  EXPECT_LT(bytes * 3, exact_bytes);
+  EXPECT_LT(distance(DType::q4_0), 0.15);
+  EXPECT_LT(bytes * 6, exact_bytes);
+}
+
+TEST(session, heads_that_are_no_whole_blocks_are_not_quantised) {
+  Shape shape;
+  shape.head_dim = 24;
+  TinyCheckpoint tiny("llama", DType::q8_0, shape);
+  const Checkpoint checkpoint = tiny.get();
+  Engine engine(checkpoint, kernels(), 1, default_cache());
+  ASSERT_TRUE(engine.status().ok()) << engine.status().message();
+  std::vector<uint8_t> memory(1 << 16), tables(1 << 16);
+  Arena arena(tables.data(), tables.size());
+  const auto pool = [&](DType k) { return PagePool::make(engine.device(), engine.model().state_layout(), k, DType::f16, memory, arena); };
+  EXPECT_EQ(pool(DType::q8_0).status().message(), "cache type: Q8_0 with heads of 24 numbers, wanted multiples of 32");
+  EXPECT_EQ(pool(DType::q6_k).status().message(), "cache type: Q6_K, wanted F32, F16, Q8_0 or Q4_0");
+}
+
 TEST(session, greedy_next_follows_the_logits_and_stops_at_the_context) {
   Shape shape;
   shape.max_seq_len = 70;
@@ -252,6 +316,30 @@ TEST(session, greedy_next_follows_the_logits_and_stops_at_the_context) {
   }
   EXPECT_EQ(s.ids().size(), 70u);
   EXPECT_EQ(s.next(greedy).status().message(), "context: full with 70 tokens");
+}
+
+// Keys are cached after rotation, and a context beyond the original one turns by other frequencies.
+TEST(session, streams_that_turn_by_other_frequencies_do_not_mix) {
+  TinyCheckpoint tiny("phi3", DType::q8_0);  // original context 128
+  const Checkpoint checkpoint = tiny.get();
+  Engine engine(checkpoint, kernels(), 1, default_cache());
+  const auto ids = some_ids(50, 80);
+  const auto fed = [&](int32_t context) -> Session& {
+    Session& s = engine.session(512, context);
+    EXPECT_TRUE(s.feed(ids).ok());
+    return s;
+  };
+  const auto last = [](Session& s) {
+    const auto row = *s.logits();
+    return hash64(row.data(), row.size_bytes());
+  };
+  Session &within = fed(128), &beyond = fed(129), &farther = fed(300);
+  EXPECT_NE(last(within), last(beyond));
+  EXPECT_EQ(last(beyond), last(farther));
+  EXPECT_FALSE(within.clone_to(beyond).ok());
+  EXPECT_FALSE(beyond.restore(saved(within)).ok());
+  EXPECT_TRUE(beyond.clone_to(farther).ok());
+  EXPECT_TRUE(beyond.restore(saved(farther)).ok());
 }
 
 }  // namespace

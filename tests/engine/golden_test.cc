@@ -14,6 +14,8 @@
 #include "synapse/base/json.h"
 #include "synapse/import/safetensors.h"
 #include "synapse/import/source.h"
+#include "synapse/io/gguf.h"
+#include "tiny_model.h"
 
 namespace synapse::test {
 namespace {
@@ -188,8 +190,32 @@ TEST_P(FormulaGolden, logits_are_within_1e_4_of_their_spread) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(families, FormulaGolden, testing::Values("gemma", "gemma2", "gemma3", "gpt-neox", "granite", "llama3", "mistral-window", "phi3", "phi3-longrope",
-                                         "qwen3", "qwen3-moe"));
+constexpr const char* kGoldens[] = {
+    "bamba",
+    "falcon-h1",
+    "gemma",
+    "gemma2",
+    "gemma3",
+    "glm4",
+    "gpt-neox",
+    "gpt2",
+    "granite",
+    "llama-bias",
+    "llama3",
+    "mamba",
+    "mamba2",
+    "mistral-window",
+    "olmo2",
+    "phi2",
+    "phi3",
+    "phi3-longrope",
+    "qwen3",
+    "qwen3-moe",
+    "qwen3-next",
+    "stablelm",
+    "starcoder2",
+};
+INSTANTIATE_TEST_SUITE_P(families, FormulaGolden, testing::ValuesIn(kGoldens));
 
 class EncoderGolden : public testing::TestWithParam<const char*> {};
 
@@ -303,8 +329,97 @@ TEST(stories260k, greedy_ids_are_the_documented_ones) {
   check("stories260K-q8_0.gguf", 100);
 }
 
+std::vector<double> floats_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(in), {});
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+  return {values.begin(), values.end()};
+}
+
+// A trained RWKV-7 over bytes, as rwkv.cpp keeps it: logits after `"in`, and after each of 64 bytes.
+TEST(rwkv_7, logits_are_those_of_the_reference) {
+  const fs::path folder = outside_data() / "weights" / "rwkv";
+  if (!fs::exists(folder)) GTEST_SKIP() << folder << " is not here";
+  const auto source = open(folder / "tiny-rwkv-7v0-834K-FP32.bin");
+  ASSERT_TRUE(source);
+  for (const Kernels& k : kernel_variants()) {
+    Engine engine(source->checkpoint(), k, 2, f32_cache());
+    ASSERT_TRUE(engine.status().ok()) << engine.status().message();
+    const auto rows = all_logits(engine, {0x22, 0x69, 0x6E}, 1);
+    EXPECT_LE(largest_difference(rows.back(), floats_of(folder / "expected-logits-7v0-834K.bin")), 1e-5) << k.isa;
+    const Json reference(folder / "derived-rwkv7-reference.json");
+    const auto want = floats_of(folder / "derived-rwkv7-logits-64x256.f32");
+    const auto many = all_logits(engine, ints(reference["prompt_bytes"]), 20);
+    ASSERT_EQ(many.size() * 256, want.size());
+    double off = 0;
+    for (size_t t = 0; t < many.size(); ++t)
+      off = std::max(off, largest_difference(many[t], {want.begin() + long(t) * 256, want.begin() + long(t + 1) * 256}));
+    EXPECT_LE(off, 2e-5) << k.isa;
+    const auto written = greedy(engine, ints(reference["prompt_bytes"]), 64);
+    EXPECT_EQ(written, ints(reference["greedy_next_64_bytes"])) << k.isa;
+  }
+}
+
+// Against our own float32 logits: a bound a logit, and the signed sum that rwkv.cpp's own test looks at, with its limit.
+TEST(rwkv_7, stored_formats_are_near_float32) {
+  const fs::path folder = outside_data() / "weights" / "rwkv";
+  if (!fs::exists(folder)) GTEST_SKIP() << folder << " is not here";
+  const auto last = [&](const char* file) -> std::vector<float> {
+    const auto source = open(folder / file);
+    if (!source) return {};
+    Engine engine(source->checkpoint(), kernels(), 2, f32_cache());
+    EXPECT_TRUE(engine.status().ok()) << engine.status().message();
+    return all_logits(engine, {0x22, 0x69, 0x6E}).back();
+  };
+  const auto base = last("tiny-rwkv-7v0-834K-FP32.bin");
+  struct Stored {
+    const char* file;
+    double bound, signed_sum_limit;
+  };
+  for (const Stored& s : {Stored{"tiny-rwkv-7v0-834K-FP16.bin", 1e-4, 0.005766}, Stored{"tiny-rwkv-7v0-834K-Q5_0.bin", 0.01, 0.063645}}) {
+    const auto got = last(s.file);
+    ASSERT_EQ(got.size(), base.size());
+    const double off = largest_difference(got, {base.begin(), base.end()});
+    double sum = 0;
+    for (size_t i = 0; i < got.size(); ++i) sum += double(got[i]) - double(base[i]);
+    std::printf("%s: a logit is off by at most %.1e, the signed sum is %.6f (rwkv.cpp's limit %.6f)\n", s.file, off, sum, s.signed_sum_limit);
+    EXPECT_LE(off, s.bound) << s.file;
+    EXPECT_GT(off, 0) << s.file;
+  }
+}
+
 // Against a second forward in float64 over the same weights. A float model is off by its float32 rounding; on the
 // integer path that can also push an activation over the edge between two 8-bit steps, now and then.
+TEST(k_quants, a_file_of_them_has_the_reference_values) {
+  const fs::path folder = outside_data() / "tiny-hf";
+  if (!fs::exists(folder)) GTEST_SKIP() << folder << " is not here";
+  const Json reference(folder / "tiny_kquant_ref.json");
+  std::ifstream in(folder / "tiny_kquant.gguf", std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  std::vector<uint64_t> words(text.size() / 8 + 1);
+  std::memcpy(words.data(), text.data(), text.size());
+  const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(words.data()), text.size());
+  std::vector<uint8_t> memory(gguf_arena_bytes({&bytes, 1}));
+  Arena arena(memory.data(), memory.size());
+  const auto file = read_gguf({&bytes, 1}, arena);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  int32_t n_compared = 0;
+  for (const char* name : {"Q2_K", "Q4_K", "Q5_K", "Q6_K"}) {
+    const Tensor* t = file->tensor(std::string("kq.") + name + ".weight");
+    ASSERT_TRUE(t) << name;
+    const std::vector<double> wanted = numbers(reference["dequant"][name]);
+    std::vector<float> y(t->size());
+    ASSERT_EQ(wanted.size(), y.size()) << name;
+    for (const Kernels& k : kernel_variants()) {
+      k.formats[size_t(t->dtype)].dequantize(y.data(), t->data, y.size());
+      for (size_t i = 0; i < y.size(); ++i) ASSERT_EQ(double(y[i]), wanted[i]) << name << " " << k.isa << " " << i;
+      n_compared += int32_t(y.size());
+    }
+  }
+  EXPECT_EQ(n_compared, 4 * 1024 * int32_t(kernel_variants().size()));
+}
+
 TEST(tiny_models, agree_with_a_float64_forward) {
   const fs::path folder = outside_data() / "tiny-hf";
   if (!fs::exists(folder)) GTEST_SKIP() << folder << " is not here";

@@ -61,7 +61,8 @@ class Engine {
 
   Session& session(int32_t chunk = 512, int32_t context = 0) {
     SessionOptions o = options_;
-    o.chunk = chunk, o.max_seq_len = context;
+    o.chunk = chunk;
+    if (context) o.max_seq_len = context;
     return session(o);
   }
   Session& session(const SessionOptions& o) { return session(o, *pages_); }

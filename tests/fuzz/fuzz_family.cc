@@ -40,7 +40,7 @@ void run(const Model& model, Device& device) {
   SessionOptions options;
   options.max_seq_len = 8;
   const StateLayout& layout = model.state_layout();
-  std::vector<uint8_t> pages(PagePool::bytes_for(layout, options.k_dtype, options.v_dtype, 8) + 64);
+  std::vector<uint8_t> pages(PagePool::bytes_for(layout, options.k_dtype, options.v_dtype, limits_of(model, options)) + 64);
   const size_t bytes = PagePool::arena_bytes(layout, options.k_dtype, options.v_dtype, pages.size()) +
                        Session::arena_bytes(model, device, options) + 4096;
   std::vector<uint8_t> memory(bytes);

@@ -1,11 +1,12 @@
-// Any bytes as a GGUF file: a Status, or a checkpoint whose every name, value and byte can be touched, and which written
-// again reads the same.
+// Any bytes as a GGUF file: a Status, or a checkpoint whose every name, value and byte can be touched, which written again reads
+// the same, and whose tensors of our own formats can be joined.
 #include <cstdlib>
 #include <cstring>
 #include <vector>
 
 #include "synapse/io/gguf.h"
 #include "synapse/io/gguf_write.h"
+#include "synapse/io/own_formats.h"
 
 using namespace synapse;
 
@@ -43,6 +44,23 @@ uint64_t touch(const Checkpoint& c) {
   return sum;
 }
 
+// Every tensor that has scales of ours beside it: an error, or a tensor of blocks within the planned memory.
+void join(const Checkpoint& c) {
+  const size_t bytes = joined_bytes(c);
+  if (bytes > size_t(1) << 22) return;
+  std::vector<uint8_t> memory(bytes + Arena::kAlign);
+  Arena arena(memory.data(), memory.size());
+  for (const NamedTensor& t : c.tensors) {
+    const Result<Tensor> joined = join_own(c, t, arena);
+    if (!joined.ok() && joined.status().code() == Code::out_of_memory) std::abort();
+    if (!joined.ok() || !is_own(joined->dtype)) continue;
+    const OwnParts parts = parts_of(*joined);
+    std::vector<uint8_t> values(parts.values.bytes()), scales(parts.scales.bytes());
+    split_rows(*joined, static_cast<const uint8_t*>(joined->data), joined->rows(), values.data(), scales.data());
+    if (std::memcmp(values.data(), t.tensor.data, values.size())) std::abort();
+  }
+}
+
 Status append(void* to, Part bytes) {
   auto& out = *static_cast<std::vector<uint8_t>*>(to);
   out.insert(out.end(), bytes.begin(), bytes.end());
@@ -63,6 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   const uint64_t sum = touch(*read);
+  join(*read);
   std::vector<uint8_t> out;
   if (!write_gguf({append, &out}, *read).ok()) std::abort();
   if (out.size() > size_t(1) << 22) return 0;  // a wide alignment

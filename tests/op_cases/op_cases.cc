@@ -31,7 +31,7 @@ constexpr OpCase kCases[] = {
     {.name = "get_rows.bf16", .op = Op::get_rows, .T = 5, .n = 33, .format = {bf16}},
     {.name = "get_rows.q8_0", .op = Op::get_rows, .T = 40, .n = 1056, .format = {q8_0}},
     {.name = "get_rows.q4_0", .op = Op::get_rows, .T = 5, .n = 96, .format = {q4_0}},
-    {.name = "get_position_rows", .op = Op::get_position_rows, .T = 7, .n = 33, .n_streams = 2, .position = 3, .format = {f16}},
+    {.name = "get_position_rows", .op = Op::get_position_rows, .T = 7, .n = 33, .format = {f16}, .n_streams = 2, .position = 3},
 
     {.name = "linear.q8_0.decode", .op = Op::linears, .T = 1, .n = 256, .out = {256}, .format = {q8_0}},
     {.name = "linear.q8_0.tail", .op = Op::linears, .T = 7, .n = 96, .out = {37}, .format = {q8_0}, .bias = true},
@@ -83,6 +83,13 @@ constexpr OpCase kCases[] = {
 
     {.name = "kv_append.f16", .op = Op::kv_append, .T = 70, .K = 2, .D = 20, .n_streams = 2, .position = 50},
     {.name = "kv_append.f32", .op = Op::kv_append, .T = 3, .K = 2, .D = 33, .position = 63, .cache = f32},
+    {.name = "kv_append.q8_0", .op = Op::kv_append, .T = 70, .K = 2, .D = 96, .n_streams = 2, .position = 50, .cache = q8_0},
+    {.name = "kv_append.q4_0", .op = Op::kv_append, .T = 3, .K = 2, .D = 64, .position = 63, .cache = q4_0},
+    {.name = "attention.q8_0", .op = Op::attention, .T = 80, .H = 6, .K = 2, .D = 64, .position = 90, .cache = q8_0, .attrs = {.factor = 0.125f}},
+    {.name = "attention.q4_0", .op = Op::attention, .T = 5, .H = 8, .K = 2, .D = 96, .n_streams = 2, .position = 62, .cache = q4_0,
+     .attrs = {.factor = 0.1f, .window = 50}},
+    {.name = "attention.q8_0.received", .op = Op::attention, .T = 20, .H = 4, .K = 2, .D = 32, .position = 60, .cache = q8_0, .received = true,
+     .attrs = {.factor = 0.2f, .received_from = 2}},
     {.name = "attention.decode", .op = Op::attention, .T = 1, .H = 4, .K = 2, .D = 64, .position = 200, .attrs = {.factor = 0.125f}},
     {.name = "attention.prefill", .op = Op::attention, .T = 150, .H = 6, .K = 2, .D = 32, .attrs = {.factor = 0.17f}},
     {.name = "attention.f32", .op = Op::attention, .T = 5, .H = 2, .K = 2, .D = 80, .position = 60, .cache = f32, .attrs = {.factor = 0.11f}},
@@ -235,7 +242,7 @@ class Maker {
       const Tensor rows = floats({c_.attrs.state_row + state_floats(c_)}, 1);
       streams[s].rows = static_cast<float*>(rows.data);
     }
-    return {{streams, size_t(c_.n_streams)}, c_.n_streams * c_.T};
+    return {{streams, size_t(c_.n_streams)}, c_.n_streams * c_.T, is_quantised(c_.cache)};
   }
 
  private:
@@ -275,7 +282,7 @@ void execute(const OpCall& call, Device& device, Arena& arena) {
 void fill_cache(const OpCase& c, Maker& make, const Batch& batch, Device& device, Arena& arena) {
   for (const Stream& s : batch.streams) {
     const Stream whole = {s.kv, 0, s.position + s.n_rows, 0};
-    const Batch one = {{&whole, 1}, whole.n_rows};
+    const Batch one = {{&whole, 1}, whole.n_rows, is_quantised(c.cache)};
     OpCall call;
     call.op = Op::kv_append, call.n_in = 2, call.batch = &one;
     call.in[0] = make.floats({whole.n_rows, c.K, c.D}, c.scale), call.in[1] = make.floats({whole.n_rows, c.K, c.D}, c.scale);
@@ -289,7 +296,7 @@ void execute_in_parts(const OpCall& whole, int32_t rows_at_once, Device& device,
   for (int32_t first = 0; first < s.n_rows; first += rows_at_once) {
     const int32_t n = s.n_rows - first < rows_at_once ? s.n_rows - first : rows_at_once;
     const Stream part = {s.kv, 0, n, s.position + first, s.context, s.rows};
-    const Batch batch = {{&part, 1}, n};
+    const Batch batch = {{&part, 1}, n, whole.batch->quantised_kv};
     OpCall call = whole;
     call.batch = &batch;
     for (int i = 0; i < call.n_in + call.n_out; ++i) {

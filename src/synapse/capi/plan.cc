@@ -9,8 +9,10 @@ Result<DType> cache_type(int32_t type, DType otherwise, std::string_view name) {
     case SYN_TYPE_AUTO: return otherwise;
     case SYN_TYPE_F32: return DType::f32;
     case SYN_TYPE_F16: return DType::f16;
+    case SYN_TYPE_Q8_0: return DType::q8_0;
+    case SYN_TYPE_Q4_0: return DType::q4_0;
   }
-  return fail(Code::invalid, name, ": ", type, ", wanted SYN_TYPE_AUTO, SYN_TYPE_F32 or SYN_TYPE_F16");
+  return fail(Code::invalid, name, ": ", type, ", wanted SYN_TYPE_AUTO, F32, F16, Q8_0 or Q4_0");
 }
 
 Status refuse(const syn_plan& plan, size_t budget) {

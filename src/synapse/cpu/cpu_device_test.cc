@@ -3,12 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <vector>
 
 #include "op_cases.h"
 #include "synapse/base/half.h"
+#include "synapse/base/rng.h"
 
 namespace synapse {
 namespace {
@@ -220,6 +223,65 @@ TEST_F(CpuDeviceTest, strided_tensors_are_read_and_written_row_by_row) {
   device.write(t, host);
   EXPECT_EQ(memory[6], 60);
   EXPECT_EQ(memory[2], 2);
+}
+
+// A stream whose pages are f16, q8_0, f32 and q4_0: one row at a time is all rows at once, and near the exact softmax.
+TEST_F(CpuDeviceTest, pages_of_different_formats_are_attended_together) {
+  constexpr int32_t T = 230, H = 4, D = 64, K = 2, kPages = 4;
+  constexpr DType kFormats[kPages] = {DType::f16, DType::q8_0, DType::f32, DType::q4_0};
+  Pool two(2);
+  CpuDevice device(kernels(), *two);
+  KvPage pages[K * kPages];
+  KvPage* table[K * kPages];
+  for (int32_t i = 0; i < K * kPages; ++i) {
+    pages[i] = {arena_.alloc(kPageRows * D * 4), arena_.alloc(kPageRows * D * 4), kFormats[i % kPages], kFormats[(i + i / kPages) % kPages],
+                i % kPages * kPageRows, nullptr, 1};
+    table[i] = &pages[i];
+  }
+  const KvTable kv = {table, kPages};
+  const auto floats = [&](int32_t heads, uint64_t seed) {
+    Tensor t = make_tensor(arena_.alloc(size_t(T * heads * D) * 4), DType::f32, {T, heads, D});
+    for (size_t i = 0; i < t.size(); ++i) static_cast<float*>(t.data)[i] = random_unit(seed, i) * 2 - 1;
+    return t;
+  };
+  const Tensor q = floats(H, 1), k = floats(K, 2), v = floats(K, 3);
+  std::vector<float> whole(T * H * D), single(T * H * D);
+  const auto run = [&](Op op, int32_t first, int32_t n, float* out) {
+    const Stream stream = {&kv, 0, n, first};
+    const Batch batch = {{&stream, 1}, n, true};
+    OpCall call;
+    call.op = op, call.batch = &batch, call.attrs.n_kv_heads = K, call.attrs.factor = 0.125f, call.attrs.window = 190;
+    const auto rows = [&](const Tensor& t, int32_t heads) {
+      return make_tensor(static_cast<float*>(t.data) + first * heads * D, DType::f32, {n, heads, D});
+    };
+    if (op == Op::attention) {
+      call.in[0] = rows(q, H), call.n_in = 1;
+      call.out[0] = make_tensor(out + first * H * D, DType::f32, {n, H, D}), call.n_out = 1;
+    } else {
+      call.in[0] = rows(k, K), call.in[1] = rows(v, K), call.n_in = 2;
+    }
+    const size_t mark = arena_.mark();
+    device.run(call, arena_.alloc(device.scratch_bytes(call)));
+    arena_.rewind(mark);
+  };
+  run(Op::kv_append, 0, T, nullptr);
+  run(Op::attention, 0, T, whole.data());
+  for (int32_t t = 0; t < T; ++t) run(Op::attention, t, 1, single.data());
+  EXPECT_EQ(std::memcmp(whole.data(), single.data(), whole.size() * 4), 0);
+
+  const auto at = [](const Tensor& t, int32_t row, int32_t head) { return static_cast<const float*>(t.data) + (row * t.dim(1) + head) * D; };
+  for (int32_t t = 0; t < T; t += 7)
+    for (int32_t h = 0; h < H; ++h) {
+      double o[D] = {}, l = 0;
+      for (int32_t j = std::max(0, t - 189); j <= t; ++j) {
+        double s = 0;
+        for (int32_t d = 0; d < D; ++d) s += double(at(q, t, h)[d]) * double(at(k, j, h / 2)[d]);
+        const double p = std::exp(s * 0.125);
+        l += p;
+        for (int32_t d = 0; d < D; ++d) o[d] += p * double(at(v, j, h / 2)[d]);
+      }
+      for (int32_t d = 0; d < D; ++d) ASSERT_NEAR(whole[size_t((t * H + h) * D + d)], o[d] / l, t < 192 ? 0.02 : 0.08) << t << " " << h << " " << d;
+    }
 }
 
 }  // namespace

@@ -61,6 +61,12 @@ size_t PagePool::arena_bytes(const StateLayout& layout, DType k_dtype, DType v_d
 
 Result<PagePool*> PagePool::make(Device& device, const StateLayout& layout, DType k_dtype, DType v_dtype,
                                  std::span<uint8_t> memory, Arena& arena) {
+  for (const DType t : {k_dtype, v_dtype}) {
+    if (t != DType::f32 && t != DType::f16 && t != DType::q8_0 && t != DType::q4_0)
+      return fail(Code::unsupported, "cache type: ", label(t), ", wanted F32, F16, Q8_0 or Q4_0");
+    if (is_quantised(t) && !layout.whole_blocks)
+      return fail(Code::unsupported, "cache type: ", label(t), " with heads of ", layout.head_dim, " numbers, wanted multiples of 32");
+  }
   void* place = arena.alloc(sizeof(PagePool), alignof(PagePool));
   if (!place) return fail(Code::out_of_memory, "page pool: no room in its arena");
   PagePool* pool = new (place) PagePool(device);

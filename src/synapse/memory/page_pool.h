@@ -19,7 +19,8 @@ class PagePool {
   // What make takes from its arena for this many bytes of memory.
   static size_t arena_bytes(const StateLayout& layout, DType k_dtype, DType v_dtype, size_t memory_bytes);
 
-  // Pages lie in `memory` of the device, which must be zero, and outlives the pool.
+  // Pages lie in `memory` of the device, which must be zero, and outlives the pool. Types are F32, F16, Q8_0 and Q4_0, the
+  // latter two for heads that are whole blocks of 32; any other is an error.
   static Result<PagePool*> make(Device& device, const StateLayout& layout, DType k_dtype, DType v_dtype,
                                 std::span<uint8_t> memory, Arena& arena);
 

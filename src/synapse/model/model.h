@@ -35,7 +35,10 @@ class Model {
   bool all_f32() const { return all_f32_; }
   size_t weight_bytes() const { return weight_bytes_; }
   std::span<const NamedWeight> weights() const { return weights_; }  // by name, as the device has them
-  uint64_t fingerprint() const { return fingerprint_; }  // of its numbers, shapes and some weights
+  // Of its wiring, numbers, shapes and some weights, and of which rotary frequencies a stream of this context turns by.
+  uint64_t fingerprint(int32_t context) const {
+    return fingerprint_ ^ uint64_t(config_.rope_long_after > 0 && context > config_.rope_long_after);
+  }
 
  private:
   Model() = default;

@@ -21,6 +21,7 @@ int32_t StateLayout::add_kv(int32_t n_kv_heads, int32_t dim, int32_t window) {
   const int32_t first = n_kv_slots;
   n_kv_slots += n_kv_heads;
   if (dim > head_dim) head_dim = dim;
+  if (dim % 32) whole_blocks = false;
   if (n_runs > 0 && runs[n_runs - 1].window == window) {
     runs[n_runs - 1].n_slots += n_kv_heads;
   } else if (n_runs < kMostRuns) {

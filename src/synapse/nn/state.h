@@ -21,6 +21,7 @@ struct StateLayout {
 
   int32_t n_kv_slots = 0;
   int32_t head_dim = 0;      // the largest of any slot: all pages have one size
+  bool whole_blocks = true;  // every slot's rows are whole blocks of 32: they can be quantised
   int32_t n_row_floats = 0;  // of a stream's recurrent rows
   int32_t n_runs = 0;
   Run runs[kMostRuns] = {};

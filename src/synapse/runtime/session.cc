@@ -24,7 +24,7 @@ size_t activation_bytes(const Model& model, Device& device, const SessionOptions
   const int32_t context = context_of(model, options);
   const int32_t n = std::min(options.chunk, context);
   const Stream stream{.n_rows = n, .position = context - n, .context = context};
-  const Batch batch{{&stream, 1}, n};
+  const Batch batch{{&stream, 1}, n, options.quantised_cache()};
   const Tensor ids = cx.make(DType::i32, {n});
   Tensor x = model.forward(cx, ids, batch, nullptr);
   const int32_t rows = std::min(n, options.logit_rows);
@@ -41,7 +41,7 @@ size_t work_bytes(const Model& model, Device& device, const SessionOptions& opti
 
 // What makes a state besides the ids.
 uint64_t prefix_key(const Model& model, const PagePool& pool, const SessionOptions& options) {
-  const uint64_t parts[] = {model.fingerprint(), info(pool.k_dtype()).gguf_id, info(pool.v_dtype()).gguf_id,
+  const uint64_t parts[] = {model.fingerprint(options.max_seq_len), info(pool.k_dtype()).gguf_id, info(pool.v_dtype()).gguf_id,
                             uint64_t(options.max_seq_len)};
   return hash64(parts, sizeof parts);
 }
@@ -113,7 +113,7 @@ Result<Tensor> Session::Impl::forward(int32_t first, int32_t n, int32_t n_layers
   work.rewind(0);
   Context cx{device, work, options.recorder, !model.all_float()};
   const Stream stream = state->stream(0, n);
-  const Batch batch{{&stream, 1}, n};
+  const Batch batch{{&stream, 1}, n, options.quantised_cache()};
   const Tensor tokens = cx.make(DType::i32, {n});
   device.write(tokens, ids.data() + first);
   const Tensor x = model.forward(cx, tokens, batch, cancel, n_layers);
@@ -135,7 +135,8 @@ Status Session::Impl::make_logits(const Tensor& x, int32_t row, int32_t last_row
   const size_t V = logits.size();
   device.read(logits.data(), make_tensor(static_cast<float*>(made.y.data) + size_t(row - made.first) * V, DType::f32, {int32_t(V)}));
   for (float logit : logits)
-    if (logit != logit) return fail(Code::corrupt, "logits of position ", position, ": not a number (damaged weights or cache)");
+    if (!(logit - logit == 0))
+      return fail(Code::corrupt, "logits of position ", position, ": one is ", double(logit), " (damaged weights or cache)");
   return {};
 }
 

@@ -14,13 +14,15 @@ class PrefixCache;
 struct SessionOptions {
   int32_t max_seq_len = 0;          // the context; 0: the model's
   int32_t chunk = 512;              // rows of prefill at once
-  DType k_dtype = DType::f16;       // of the cache: f32 or f16
+  DType k_dtype = DType::f16;       // of the cache: f32, f16, q8_0 or q4_0
   DType v_dtype = DType::f16;
   int32_t logit_rows = 1;           // positions whose logits are made at once, when every one is asked for
   int32_t rollback = 64;            // how far truncate reaches back and reads at most 63 tokens again; further back is
                                     // read from the start where a window's pages or recurrent rows are gone
   PrefixCache* prefix_cache = nullptr;  // of the session's pool: what feed reads is remembered there and found there
   Recorder* recorder = nullptr;     // sees every OpCall; may not keep activations
+
+  bool quantised_cache() const { return is_quantised(k_dtype) || is_quantised(v_dtype); }
 };
 
 StateLimits limits_of(const Model& model, const SessionOptions& options);

@@ -127,7 +127,7 @@ size_t Parts::most_bytes(const StateLayout& layout, DType k_dtype, DType v_dtype
 Status Session::save(const Sink& sink) const {
   const Impl& s = *impl_;
   Header h;
-  h.model = s.model.fingerprint();
+  h.model = s.model.fingerprint(s.options.max_seq_len);
   h.n_ids = s.n_ids, h.n_cached = s.n_cached;
   h.n_kv_slots = s.state->layout().n_kv_slots, h.head_dim = s.state->layout().head_dim;
   h.k_dtype = info(s.pool.k_dtype()).gguf_id, h.v_dtype = info(s.pool.v_dtype()).gguf_id;
@@ -172,7 +172,8 @@ Status Session::restore(std::span<const uint8_t> bytes) {
   std::memcpy(&hash, bytes.data() + bytes.size() - sizeof hash, sizeof hash);
   if (hash != hash64(bytes.data(), bytes.size() - sizeof hash))
     return fail(Code::corrupt, "session file: the checksum does not match, it is damaged");
-  if (h.model != s.model.fingerprint()) return fail(Code::invalid, "session file: saved with another model");
+  if (h.model != s.model.fingerprint(s.options.max_seq_len))
+    return fail(Code::invalid, "session file: saved with another model, or a context that it reads otherwise");
   const StateLayout& layout = s.state->layout();
   if (h.k_dtype != info(s.pool.k_dtype()).gguf_id || h.v_dtype != info(s.pool.v_dtype()).gguf_id)
     return fail(Code::invalid, "session file: saved with another cache type");
@@ -253,6 +254,9 @@ Status Session::clone_to(Session& other) const {
   if (&from == &to) return fail(Code::invalid, "clone: a session onto itself");
   if (&from.model != &to.model || from.pool.k_dtype() != to.pool.k_dtype() || from.pool.v_dtype() != to.pool.v_dtype())
     return fail(Code::invalid, "clone: the sessions differ in model or cache type");
+  if (from.model.fingerprint(from.options.max_seq_len) != to.model.fingerprint(to.options.max_seq_len))
+    return fail(Code::invalid, "clone: contexts of ", from.options.max_seq_len, " and ", to.options.max_seq_len,
+                " positions turn by other rotary frequencies");
   if (from.n_ids > to.options.max_seq_len)
     return fail(Code::invalid, "clone: ", from.n_ids, " tokens, the other context holds ", to.options.max_seq_len);
   to.n_ids = to.n_cached = 0, to.logits_of = -1;

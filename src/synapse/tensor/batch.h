@@ -15,6 +15,7 @@ inline constexpr int32_t kKeyLanes = 16;   // keys stored side by side
 // never read.
 //   k: d-major in groups of 16 keys: element (row, d) at ((row / 16) * D + d) * 16 + row % 16
 //   v: row-major: element (row, d) at row * D + d
+// Of a quantised format k and v are both rows of D / 32 blocks, of rows rotated by Walsh-Hadamard (docs/numerics.md).
 struct KvPage {
   void* k = nullptr;
   void* v = nullptr;
@@ -46,6 +47,7 @@ struct Stream {
 struct Batch {
   std::span<const Stream> streams;
   int32_t n_rows = 0;  // of all streams: x is (n_rows, C)
+  bool quantised_kv = false;  // whether any page of theirs is: attention then needs room to widen one
   const int32_t* types = nullptr;  // (n_rows) the segment of each row, device address; null: all 0
 };
 

@@ -166,6 +166,12 @@ struct Kernels {
   void (*rope_half)(float* y, const float* x, const float* c, const float* s, size_t n_rot, size_t D);
   void (*rope_interleaved)(float* y, const float* x, const float* c, const float* s, size_t n_rot, size_t D);
 
+  // A head's blocks rotated by Walsh-Hadamard, which undoes itself; `block` is a power of two, at least 16, that divides D.
+  // y may be x.
+  void (*hadamard)(float* y, const float* x, size_t block, size_t D);
+  // 16 rows of D floats, D a multiple of 4, d-major.
+  void (*interleave_rows)(float* to, const float* rows, size_t D);
+
   // Up to kQueryBlock queries against one page, merged into what they hold. Those with first >= last skip it. A `cap` that
   // is not 0 caps the scores.
   void (*attend)(Attending* queries, int32_t n_queries, const PageView* page, float factor, float cap, size_t D);

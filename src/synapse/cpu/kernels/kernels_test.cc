@@ -209,7 +209,7 @@ TEST(Kernels, formats_run_as_listed_and_no_others) {
       const bool is = listed != std::end(kRecipes);
       EXPECT_EQ(k.formats[f].dot != nullptr, is) << k.isa << label(DType(f));
       EXPECT_EQ(k.formats[f].unpack != nullptr, is) << k.isa << label(DType(f));
-      if (is) EXPECT_EQ(k.formats[f].group, listed->group) << k.isa << label(DType(f));
+      EXPECT_EQ(k.formats[f].group, is ? listed->group : 0) << k.isa << label(DType(f));
       EXPECT_EQ(k.formats[f].quantize != nullptr, k.formats[f].dequantize != nullptr) << k.isa << label(DType(f));
     }
 }
@@ -274,6 +274,28 @@ TEST(Kernels, a_tile_unpacks_to_its_rows_and_multiplies_exactly) {
           ASSERT_EQ(acc[m * 16 + r], wanted) << k.isa << label(f) << m << " " << r;
         }
     }
+  }
+}
+
+TEST(Kernels, rotation_is_that_of_walsh_and_hadamard_and_undoes_itself) {
+  for (const auto& [block, D] : {std::pair<size_t, size_t>{16, 80}, {32, 96}, {64, 64}, {128, 128}, {256, 512}}) {
+    const std::vector<float> x = noise(D, D);
+    expect_equal<float>(D, "hadamard", [&, block = block, D = D](const Kernels& k, float* y) { k.hadamard(y, x.data(), block, D); });
+    std::vector<float> y(D), again(D);
+    scalar().hadamard(y.data(), x.data(), block, D);
+    for (size_t i = 0; i < D; ++i) {
+      double wanted = 0;  // sum of x times -1 to the number of bits that row and column share
+      for (size_t j = 0; j < block; ++j) wanted += (std::popcount(i % block & j) % 2 ? -1 : 1) * double(x[i / block * block + j]);
+      EXPECT_NEAR(y[i], wanted / std::sqrt(double(block)), 1e-5) << block << " " << i;
+    }
+    again = y;
+    scalar().hadamard(again.data(), again.data(), block, D);
+    for (size_t i = 0; i < D; ++i) EXPECT_NEAR(again[i], x[i], 5e-6);
+    const std::vector<float> rows = noise(16 * D, D + 1);
+    expect_equal<float>(16 * D, "interleave", [&, D = D](const Kernels& k, float* to) { k.interleave_rows(to, rows.data(), D); });
+    std::vector<float> to(16 * D);
+    scalar().interleave_rows(to.data(), rows.data(), D);
+    for (size_t i = 0; i < 16 * D; ++i) ASSERT_EQ(to[i % D * 16 + i / D], rows[i]);
   }
 }
 

@@ -14,11 +14,10 @@ void quantize_q4_0(void* blocks, const float* x, size_t n) {
 void dequantize_q4_0(float* y, const void* blocks, size_t n) {
   const uint8_t* in = (const uint8_t*)blocks;
   for (size_t at = 0; at < n; at += 32, in += 18) {
-    const float d = half_at(in);
-    for (size_t i = 0; i < 16; ++i) {
-      y[at + i] = d * float((in[2 + i] & 15) - 8);
-      y[at + 16 + i] = d * float((in[2 + i] >> 4) - 8);
-    }
+    const V d(half_at(in));
+    const VI q = load_i8(in + 2);
+    (d * to_float((q & VI(15)) - VI(8))).store(y + at);
+    (d * to_float(((q >> 4) & VI(15)) - VI(8))).store(y + at + 16);
   }
 }
 

@@ -12,8 +12,8 @@ void quantize_q8_0(void* blocks, const float* x, size_t n) {
 void dequantize_q8_0(float* y, const void* blocks, size_t n) {
   const uint8_t* in = (const uint8_t*)blocks;
   for (size_t at = 0; at < n; at += 32, in += 34) {
-    const float d = half_at(in);
-    for (size_t i = 0; i < 32; ++i) y[at + i] = d * float(int8_t(in[2 + i]));
+    const V d(half_at(in));
+    for (size_t i = 0; i < 32; i += 16) (d * to_float(load_i8(in + 2 + i))).store(y + at + i);
   }
 }
 

@@ -17,6 +17,9 @@ SYN_INLINE void store_f16(uint8_t* to, V v) {
     _mm_storeu_si128((__m128i*)(to + 16 * i), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
   }
 }
+SYN_INLINE VI load_i8(const uint8_t* from) {
+  return each_part<VI>([&](int i) { return PI(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)(from + 8 * i)))); });
+}
 SYN_INLINE VI load_u16(const uint8_t* from) {
   return each_part<VI>(
       [&](int i) { return PI(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)(from + 16 * i)))); });

@@ -14,6 +14,9 @@ SYN_INLINE void store_f16(uint8_t* to, V v) {  // min and max return the second 
   x = _mm512_max_ps(_mm512_set1_ps(-65504.0f), x);
   _mm256_storeu_si256((__m256i*)to, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
 }
+SYN_INLINE VI load_i8(const uint8_t* from) {
+  return each_part<VI>([&](int) { return PI(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)from))); });
+}
 SYN_INLINE VI load_u16(const uint8_t* from) {
   return each_part<VI>([&](int) { return PI(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)from))); });
 }

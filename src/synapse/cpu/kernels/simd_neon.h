@@ -15,6 +15,12 @@ SYN_INLINE void store_f16(uint8_t* to, V v) {
     vst1_u8(to + 8 * i, vreinterpret_u8_f16(vcvt_f16_f32(x)));
   }
 }
+SYN_INLINE VI load_i8(const uint8_t* from) {
+  const int8x16_t v = vreinterpretq_s8_u8(vld1q_u8(from));
+  const int16x8_t low = vmovl_s8(vget_low_s8(v)), high = vmovl_high_s8(v);
+  const int32x4_t parts[] = {vmovl_s16(vget_low_s16(low)), vmovl_high_s16(low), vmovl_s16(vget_low_s16(high)), vmovl_high_s16(high)};
+  return each_part<VI>([&](int i) { return (PI)parts[i]; });
+}
 SYN_INLINE VI load_u16(const uint8_t* from) {
   return each_part<VI>([&](int i) { return (PI)vmovl_u16(vreinterpret_u16_u8(vld1_u8(from + 8 * i))); });
 }

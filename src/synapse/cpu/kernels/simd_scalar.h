@@ -29,6 +29,11 @@ SYN_INLINE void store_f16(uint8_t* to, V v) {
     __builtin_memcpy(to + 2 * i, &h, 2);
   }
 }
+SYN_INLINE VI load_i8(const uint8_t* from) {
+  int32_t lanes[16];
+  for (int i = 0; i < 16; ++i) lanes[i] = int8_t(from[i]);
+  return VI::load(lanes);
+}
 SYN_INLINE VI load_u16(const uint8_t* from) {
   int32_t lanes[16];
   for (int i = 0; i < 16; ++i) lanes[i] = from[2 * i] | from[2 * i + 1] << 8;

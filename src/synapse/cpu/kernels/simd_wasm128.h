@@ -10,6 +10,11 @@ SYN_INLINE PartInt round_part(Part a) {
 
 #include "synapse/cpu/kernels/simd.inl"
 
+SYN_INLINE VI load_i8(const uint8_t* from) {
+  return each_part<VI>([&](int i) {
+    return (PI)wasm_i32x4_extend_low_i16x8(wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(from + 4 * i)));
+  });
+}
 SYN_INLINE VI load_u16(const uint8_t* from) {
   return each_part<VI>([&](int i) { return (PI)wasm_u32x4_load16x4(from + 8 * i); });
 }

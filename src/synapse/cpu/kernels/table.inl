@@ -6,6 +6,7 @@
 #include "synapse/cpu/kernels/norm.inl"
 #include "synapse/cpu/kernels/rope.inl"
 #include "synapse/cpu/kernels/attention.inl"
+#include "synapse/cpu/kernels/hadamard.inl"
 #include "synapse/cpu/kernels/conv.inl"
 #include "synapse/cpu/kernels/scan.inl"
 #include "synapse/cpu/kernels/float_linear.inl"
@@ -80,6 +81,7 @@ void fill_table(Kernels& k, const char* isa) {
   k.rms_norm = rms_norm, k.layer_norm = layer_norm, k.softmax = softmax;
   k.quantize_row = quantize_row;
   k.rope_angles = rope_angles, k.rope_half = rope_half, k.rope_interleaved = rope_interleaved;
+  k.hadamard = hadamard, k.interleave_rows = interleave_rows;
   k.attend = attend, k.page_probabilities = page_probabilities, k.add_received = add_received;
   k.conv1d = conv1d, k.selective_scan = selective_scan, k.ssd_scan = ssd_scan, k.wkv7 = wkv7, k.gated_delta = gated_delta;
 }

@@ -18,6 +18,7 @@ SYN_INLINE void dot_tile_rows(float* acc, const Tile* tile, const QuantRows* x, 
   for (int r = 0; r < R; ++r) y[r] = V::load(acc + (row + r) * kTileRows);
   for (int32_t first = 0; first < n_blocks; first += kBlocks) {
     VI isum[R];
+    for (int r = 0; r < R; ++r) isum[r] = VI(0);
     for (int i = 0; i < kBlocks; ++i) {
       const int32_t b = first + i;
       DotX in[R];
@@ -33,7 +34,7 @@ SYN_INLINE void dot_tile_rows(float* acc, const Tile* tile, const QuantRows* x, 
           const VI scale = (VI::load(tile->sub[b][part]) << 16) >> 16;
           for (int r = 0; r < R; ++r) dot[r] = scale * dot[r];
         }
-        for (int r = 0; r < R; ++r) isum[r] = i + part ? isum[r] + dot[r] : dot[r];
+        for (int r = 0; r < R; ++r) isum[r] = isum[r] + dot[r];
       }
     }
     const V d = V::load(tile->d[first / kBlocks]);

@@ -1,0 +1,40 @@
+// The rotation of quantised caches: Walsh-Hadamard over each block of a head, distances block / 2, block / 4 .. 1, then times
+// block^(-1/2). Each pair (a, b) becomes (a + b, a - b).
+
+void hadamard(float* y, const float* x, size_t block, size_t D) {
+  float factor = 1;
+  size_t rest = block;
+  for (; rest >= 4; rest /= 4) factor *= 0.5f;
+  if (rest == 2) factor *= 0.70710678f;
+  for (size_t first = 0; first < D; first += block) {
+    float* b = y + first;
+    for (size_t i = 0; i < block; i += 16) V::load(x + first + i).store(b + i);
+    for (size_t distance = block / 2; distance >= 16; distance /= 2)
+      for (size_t i = 0; i < block; i += 2 * distance)
+        for (size_t k = i; k < i + distance; k += 16) {
+          const V low = V::load(b + k), high = V::load(b + k + distance);
+          (low + high).store(b + k), (low - high).store(b + k + distance);
+        }
+    for (size_t i = 0; i < block; i += 16) {
+      float* s = b + i;
+      for (size_t distance = 8; distance > 0; distance /= 2)
+        for (size_t k = 0; k < 16; ++k) {
+          if (k & distance) continue;
+          const float low = s[k], high = s[k + distance];
+          s[k] = low + high, s[k + distance] = low - high;
+        }
+      (V::load(s) * V(factor)).store(s);
+    }
+  }
+}
+
+// Sixteen rows of D floats, side by side: element (row, d) to 16 d + row.
+void interleave_rows(float* to, const float* from, size_t D) {
+  const uint8_t* rows[16];
+  for (size_t r = 0; r < 16; ++r) rows[r] = (const uint8_t*)(from + r * D);
+  for (size_t d = 0; d < D; d += 4) {
+    VI columns[4];
+    load_rows(columns, rows, d * sizeof(float));
+    for (size_t i = 0; i < 4; ++i) columns[i].store(to + 16 * (d + i));
+  }
+}
