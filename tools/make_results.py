@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Rewrites the table of results in README.md from bench/results/*.json: make_results.py [--check].
 
-A result file is {"bench", "machine": {"cpu", "isa", "threads", ...}, "protocol", "rows": [{...}]}; a cell is a number, a text or
-{"median", "spread"}. Every file becomes one table below its protocol, columns in the order of its rows' keys. With --check nothing is
+A result file is {"bench", "machine": {"cpu", "isa", "threads", ...}, "protocol", "rows": [{...}]}; a cell is a number, a text,
+{"median", "spread"} or {"value", "standard_error"}. Every file becomes one table below its protocol, columns in the order of its rows' keys. With --check nothing is
 written, and the exit status is 1 when README.md is not what it would become.
 """
 
@@ -15,9 +15,11 @@ BEGIN, END = "<!-- results: begin (tools/make_results.py) -->\n", "<!-- results:
 
 
 def cell(value):
+    if isinstance(value, dict) and "standard_error" in value:
+        return f"{value['value']:.12g} ± {value['standard_error']:.2g}"
     if isinstance(value, dict):
         return f"{value['median']:g} ± {100 * value['spread'] / 2:.0f} %"
-    return f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+    return f"{value:.12g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
 
 
 def table(result):

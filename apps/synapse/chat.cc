@@ -4,6 +4,7 @@
 #include "chat_commands.h"
 #include "input.h"
 #include "line_reader.h"
+#include "synapse/runtime/embedder.h"
 #include "verbs.h"
 
 namespace synapse::cli {
@@ -182,6 +183,7 @@ Status chat(const ChatFlags& o) {
     engine = std::move(opened);
     SYN_RETURN_IF_ERROR(engine->read_vocabulary());
     SYN_RETURN_IF_ERROR(require_model(*engine, false));
+    SYN_RETURN_IF_ERROR(check_writes_text(engine->model()));
   }
   SYN_TRY(chat_template, read_template(o, engine->source()));
   SYN_TRY(speculation, Speculation::open(o.speculative, o.flags, *engine));

@@ -149,7 +149,7 @@ Status eval(const EvalFlags& o) {
   for (const int32_t id : ids.ids)
     if (id >= vocab_size) return fail(Code::invalid, "text: id ", id, ", the model has ", vocab_size);
 
-  const int32_t n_ctx = use_window(engine, base ? &base->engine() : nullptr);
+  SYN_TRY(n_ctx, use_window(engine, base ? &base->engine() : nullptr));
   const auto n_ids = int64_t(ids.ids.size());
   SYN_TRY(windows, o.stride ? sliding_windows(n_ids, n_ctx, o.stride, o.chunks) : half_windows(n_ids, n_ctx, o.chunks));
   const auto n_rows = int32_t(std::clamp<size_t>(kRowBytes / (size_t(vocab_size) * sizeof(float)), 1, size_t(n_ctx)));

@@ -29,7 +29,7 @@ Status imatrix(const ImatrixFlags& o) {
   SYN_RETURN_IF_ERROR(engine->read_vocabulary());
   SYN_RETURN_IF_ERROR(require_model(*engine, false));
   SYN_TRY(ids, TextIds::read(text, engine->vocabulary()));
-  const int32_t n_ctx = use_window(*engine, {});
+  SYN_TRY(n_ctx, use_window(*engine, nullptr));
   SYN_TRY(windows, half_windows(int64_t(ids.ids.size()), n_ctx, o.chunks));
 
   ImatrixCollector collector(engine->model(), engine->processor().device(), o.process_output);

@@ -47,14 +47,15 @@ struct Outcome {
   std::unique_ptr<Speculation> speculation;
 };
 
-// The prompt, byte for byte; of a file or stdin one last line break is dropped, which editors and echo put there.
+// The prompt, byte for byte; of stdin one last line break is dropped, which echo puts there.
 Result<std::string> read_prompt(const RunFlags& o) {
   if (o.prompt) return o.escape ? unescape(*o.prompt) : *o.prompt;
   if (o.file.empty() && stdin_is_terminal()) {
     throw CLI::ValidationError("prompt", "wanted: -p TEXT, -f FILE, or text on stdin");
   }
-  SYN_TRY(text, read_text(o.file.empty() ? "-" : o.file));
-  if (text.ends_with('\n')) text.pop_back();
+  const bool is_stdin = o.file.empty() || o.file == "-";
+  SYN_TRY(text, read_text(is_stdin ? "-" : o.file));
+  if (is_stdin && text.ends_with('\n')) text.pop_back();
   return text;
 }
 
@@ -227,7 +228,7 @@ void add_run(CLI::App& app, Action& action) {
       options, run);
   add_model_flag(*verb, o.flags);
   CLI::Option* prompt = verb->add_option("-p,--prompt,PROMPT", o.prompt, "the text to continue");
-  verb->add_option("-f,--file", o.file, "a file that holds it, - for stdin; one final line break is dropped")
+  verb->add_option("-f,--file", o.file, "a file that holds it, - for stdin, of which one final line break is dropped")
       ->excludes(prompt);
   verb->add_option("-n,--predict,--n-predict", o.predict, "most tokens to generate; -1: until an end (default: -1)")
       ->envname("SYNAPSE_PREDICT")

@@ -21,11 +21,13 @@ std::vector<int32_t> TextIds::window(const Window& w, bool begin_anew) const {
   return part;
 }
 
-int32_t use_window(Engine& engine, Engine* other) {
+Result<int32_t> use_window(Engine& engine, Engine* other) {
   constexpr int32_t kUsual = 512;
-  int32_t window = engine.flags().ctx_size;
-  if (window == 0) window = std::min(kUsual, engine.model().config().max_seq_len);
-  if (engine.flags().ctx_size == 0 && other) window = std::min(window, other->model().config().max_seq_len);
+  int32_t longest = engine.model().config().max_seq_len;
+  if (other) longest = std::min(longest, other->model().config().max_seq_len);
+  const int32_t asked = engine.flags().ctx_size;
+  if (asked > longest) return fail(Code::invalid, "window: ", asked, " tokens, the model's context is ", longest);
+  const int32_t window = asked ? asked : std::min(kUsual, longest);
   engine.flags().ctx_size = window;
   if (other) other->flags().ctx_size = window;
   return window;

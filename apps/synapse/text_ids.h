@@ -16,6 +16,6 @@ struct TextIds {
 };
 
 // The window, -c or else 512 or the contexts of the models if shorter; becomes the context of both. `other` may be null.
-int32_t use_window(Engine& engine, Engine* other);
+Result<int32_t> use_window(Engine& engine, Engine* other);
 
 }  // namespace synapse::cli

@@ -20,6 +20,7 @@ void add_show(CLI::App& app, Action& action);
 void add_tokenize(CLI::App& app, Action& action);
 void add_detokenize(CLI::App& app, Action& action);
 void add_logits(CLI::App& app, Action& action);
+void add_embed(CLI::App& app, Action& action);
 void add_render(CLI::App& app, Action& action);
 void add_convert(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
@@ -29,7 +30,7 @@ void add_trace(CLI::App& app, Action& action);
 void add_synth(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 inline constexpr void (*kVerbs[])(CLI::App&, Action&) = {add_run, add_chat, add_list, add_show, add_tokenize, add_detokenize,
-                                                          add_logits, add_render, add_convert, add_quantize, add_imatrix, add_eval, add_trace,
+                                                          add_logits, add_embed, add_render, add_convert, add_quantize, add_imatrix, add_eval, add_trace,
                                                           add_synth, add_doctor};
 
 // A subcommand whose action runs when it was the one given. Environment twins are read for that one alone.

@@ -42,8 +42,12 @@ class Run(Case):
     def test_prompt_from_file_and_stdin(self):
         short = self.data_of(greedy("-n", "8"))
         flags = ["run", "-m", MODEL, "-n", "8", "--temp", "0"]
-        self.assertEqual(self.data_of(synapse(*flags, "-f", self.file("prompt", PROMPT.encode() + b"\n"))), short)
+        self.assertEqual(self.data_of(synapse(*flags, "-f", self.file("prompt", PROMPT.encode()))), short)
         self.assertEqual(self.data_of(synapse(*flags, stdin=PROMPT)), short)
+        self.assertEqual(self.data_of(synapse(*flags, stdin=PROMPT + "\n")), short)  # as echo gives it
+        line = self.file("line", PROMPT.encode() + b"\n")
+        ids = self.data_of(synapse("tokenize", "-m", MODEL, "-f", line, "--ids")).split()
+        self.assertEqual(self.json_of(synapse(*flags, "-f", line, "--json"))["prompt_tokens"], len(ids))
 
     def test_threads_and_instruction_sets_do_not_change_the_text(self):
         variants = self.json_of(synapse("doctor", "--json"))["kernel_variants"]
@@ -133,7 +137,7 @@ class Run(Case):
         self.assertRegex(process.stderr.decode(), r"context: 1\d\d of the model's 256")
 
     def test_cache_types(self):
-        for word in ("f32", "f16"):
+        for word in ("f32", "f16", "q8_0"):
             self.assertEqual(self.data_of(greedy("-n", "24", "-ctk", word, "-ctv", word)), greedy("-n", "24").stdout.decode())
 
     def test_broken_pipe_is_silent(self):

@@ -29,6 +29,7 @@ class ComingFrom(unittest.TestCase):
         (self.folder / "model.gguf").symlink_to(BUNDLED)
         (self.folder / "small.gguf").symlink_to(BUNDLED)
         (self.folder / "prompt.txt").write_text("Once upon a time\n")
+        (self.folder / "text.txt").write_text("Once upon a time there was a dog. It ran to the red house and sat down.\n" * 12)
         (self.folder / "chat.jinja").write_text("{% for m in messages %}{{ m.content }}\n{% endfor %}")
         (self.folder / "folder").mkdir()
         subprocess.run([BINARY, "synth", "tiny-llama", "--type", "F32", "-o", str(self.folder / "folder/tiny.gguf")], check=True,

@@ -24,6 +24,33 @@ const Traits& traits_of(std::string_view architecture) {
   return kTraits[0];
 }
 
+FormulaModel make_encoder(FormulaMaker& m, const Shape& s) {
+  m.meta("general.architecture", MetaType::string).text = m.architecture;
+  m.number("block_count", s.n_layers), m.number("embedding_length", s.dim);
+  m.number("feed_forward_length", s.hidden_dim), m.number("attention.head_count", s.n_heads);
+  m.number("context_length", s.max_seq_len), m.real("attention.layer_norm_epsilon", 1e-12);
+  m.meta("bert.attention.causal", MetaType::boolean).u = 0;
+
+  const auto norm = [&](std::string_view name) {
+    m.vector(m.name(name, ".weight"), s.dim, 1, 0.2f), m.vector(m.name(name, ".bias"), s.dim, 0, 0.2f);
+  };
+  const auto linear = [&](std::string_view name, int32_t rows, int32_t cols) {
+    m.matrix(m.name(name, ".weight"), rows, cols), m.vector(m.name(name, ".bias"), rows, 0, 0.3f);
+  };
+  m.add("token_embd.weight", m.dtype, {s.vocab_size, s.dim}, 0, 0.5f);
+  m.add("position_embd.weight", DType::f32, {s.max_seq_len, s.dim}, 0, 0.3f);
+  m.add("token_types.weight", DType::f32, {2, s.dim}, 0, 0.3f);
+  norm("token_embd_norm");
+  for (int32_t i = 0; i < s.n_layers; ++i) {
+    const auto blk = [&](std::string_view part) { return m.name("blk.", i, ".", part); };
+    for (const char* part : {"attn_q", "attn_k", "attn_v", "attn_output"}) linear(blk(part), s.dim, s.dim);
+    norm(blk("attn_output_norm"));
+    linear(blk("ffn_up"), s.hidden_dim, s.dim), linear(blk("ffn_down"), s.dim, s.hidden_dim);
+    norm(blk("layer_output_norm"));
+  }
+  return {{m.metadata, m.n_metadata}, {m.tensors, m.n_tensors}};
+}
+
 }  // namespace
 
 Checkpoint FormulaModel::checkpoint(Arena& arena) const {
@@ -39,6 +66,7 @@ FormulaModel make_formula_model(std::string_view architecture, DType dtype, cons
                                 Arena& arena) {
   if (is_recurrent(architecture)) return make_recurrent_model(architecture, dtype, s, kernels, arena);
   FormulaMaker m{architecture, dtype, kernels, arena};
+  if (architecture == "bert") return make_encoder(m, s);
   const Traits& has = traits_of(architecture);
   m.meta("general.architecture", MetaType::string).text = architecture;
   m.number("block_count", s.n_layers), m.number("embedding_length", s.dim);

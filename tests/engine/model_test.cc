@@ -52,6 +52,101 @@ TEST(model, absurd_numbers_are_faults) {
             "llama.context_length: not an integer");
 }
 
+// An entry more than the formula model has.
+MetaValue& add_number(TinyCheckpoint& t, std::string_view key) {
+  auto& metadata = t.metadata();
+  metadata = {metadata.data(), metadata.size() + 1};  // its table has room
+  metadata.back() = {key, {}};
+  return metadata.back().value;
+}
+
+Config config_of(TinyCheckpoint& t) {
+  const Checkpoint checkpoint = t.get();
+  Engine engine(checkpoint, kernels(), 1, default_cache());
+  EXPECT_TRUE(engine.status().ok()) << engine.status().message();
+  return engine.status().ok() ? engine.model().config() : Config();
+}
+
+TEST(model, layers_have_a_window_by_pattern_period_or_all_of_them) {
+  Shape shape;
+  shape.window = 40, shape.n_layers = 4;
+  const auto sliding = [&](std::string_view architecture, auto set) {
+    TinyCheckpoint t(architecture, DType::f32, shape);
+    set(t);
+    const Config c = config_of(t);
+    std::string text;
+    for (int32_t i = 0; i < c.n_layers; ++i) text += c.layer(i).sliding ? 's' : 'f';
+    EXPECT_EQ(c.window_of(1), text[1] == 's' ? 40 : 0);
+    return text;
+  };
+  EXPECT_EQ(sliding("llama", [](TinyCheckpoint&) {}), "ssss");
+  EXPECT_EQ(sliding("gemma2", [](TinyCheckpoint&) {}), "sfsf");  // the family's default
+  EXPECT_EQ(sliding("gemma2", [](TinyCheckpoint& t) { add_number(t, "gemma2.attention.sliding_window_pattern").u = 3; }), "ssfs");
+  static const bool kPattern[] = {false, true, true, false};
+  EXPECT_EQ(sliding("gemma2", [](TinyCheckpoint& t) { add_number(t, "gemma2.attention.sliding_window_pattern") = meta_array(kPattern); }), "fssf");
+  TinyCheckpoint wrong("gemma2", DType::f32, shape);
+  add_number(wrong, "gemma2.attention.sliding_window_pattern") = meta_array(std::span(kPattern).first(3));
+  EXPECT_EQ(build(wrong.get()).message(), "gemma2.attention.sliding_window_pattern: wanted a period, or a boolean for each of 4 layers");
+}
+
+TEST(model, numbers_by_layer_are_one_size_or_none) {
+  static const int32_t kSame[] = {2, 2}, kMixed[] = {2, 1}, kLong[] = {2, 2, 2};
+  const auto with = [](std::span<const int32_t> heads) {
+    TinyCheckpoint t("llama", DType::f32);
+    number(t, "llama.attention.head_count_kv") = meta_array(heads);
+    return std::string(build(t.get()).message());
+  };
+  EXPECT_EQ(with(kSame), "");
+  EXPECT_EQ(with(kMixed), "llama.attention.head_count_kv: 1 in layer 1 after 2; layers of different sizes are not run");
+  EXPECT_EQ(with(kLong), "llama.attention.head_count_kv: an array of 3, wanted a number for each of 2 layers");
+}
+
+// A family of the test's own over the formula model of another.
+std::string build_as(TinyCheckpoint& t, std::string_view model_json) {
+  const Family family{"own", model_json, {}};
+  char text[4096];
+  Faults faults(text);
+  const Checkpoint checkpoint = t.get();
+  auto* pool = *platform::ThreadPool::create(1);
+  CpuDevice device(kernels(), *pool);
+  std::vector<uint8_t> memory(Model::arena_bytes(checkpoint));
+  Arena arena(memory.data(), memory.size());
+  const auto model = Model::build(checkpoint, device, arena, faults, {{&family, 1}});
+  platform::ThreadPool::destroy(pool);
+  return model.ok() ? "" : std::string(faults.none() ? model.status().message() : faults.lines());
+}
+
+TEST(model, blocks_are_there_when_the_layer_is_what_they_ask_for) {
+  static const int32_t kHybrid[] = {0, 2};
+  const auto faults = [](std::string_view when) {
+    TinyCheckpoint t("llama", DType::f32);
+    number(t, "llama.attention.head_count_kv") = meta_array(kHybrid);
+    const std::string json = R"({"architectures": ["llama"], "layer": [{"block": "attention", "rope": "interleaved", "when": ")" +
+                             std::string(when) + R"("}, {"block": "ffn", "when": "dense"}], "output": {}})";
+    return build_as(t, json);
+  };
+  EXPECT_EQ(faults("full"), "");
+  EXPECT_NE(faults("attention").find("blk.0.attn_q.weight: own has no use for it"), std::string::npos) << faults("attention");
+  EXPECT_EQ(faults("attention").find("blk.1."), std::string::npos);
+  EXPECT_NE(faults("recurrent").find("blk.1.attn_q.weight: own has no use for it"), std::string::npos);
+  EXPECT_NE(faults("sliding").find("blk.0.attn_q.weight"), std::string::npos);
+  EXPECT_NE(faults("sideways").find("\"when\" is \"sideways\", wanted one of: sliding full recurrent attention moe dense parallel sequential"),
+            std::string::npos) << faults("sideways");
+}
+
+TEST(model, a_wiring_that_says_nothing_or_something_else_is_a_fault) {
+  TinyCheckpoint t("llama", DType::f32);
+  for (const auto& [json, message] : {
+           std::pair(R"({"architectures": ["llama"]})", "model.json: no \"layer\" with blocks"),
+           std::pair(R"({"architectures": ["llama"], "layer": [{"block": "parallel"}]})", "\"parallel\" without \"blocks\" in layer 0"),
+           std::pair(R"({"architectures": ["llama"], "layer": [{"block": "cube"}]})", "no block is called cube"),
+           std::pair(R"({"architectures": ["llama"], "layer": [{"block": "ffn", "norm": "l3"}]})", "\"norm\" is \"l3\""),
+           std::pair(R"({"architectures": ["llama"], "embedding": {"positions": true}, "layer": [{"block": "ffn"}]})",
+                     "position_embd.weight: missing, wanted (512, 64)"),
+           std::pair("{", "models/own/model.json: json: ")})
+    EXPECT_NE(build_as(t, json).find(message), std::string::npos) << build_as(t, json);
+}
+
 TEST(model, an_unknown_architecture_is_named_with_those_there_are) {
   TinyCheckpoint t("llama", DType::f32);
   t.metadata()[0].value.text = "gpt5";

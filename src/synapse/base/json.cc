@@ -108,7 +108,9 @@ class Parser {
     }
     if (at_ == end_) return wrong("the text ends, wanted a value");
     if (*at_ == '"') return string();
-    if (limits_.python_numbers && (word("Infinity") || word("-Infinity") || word("NaN"))) return push(JsonType::null) != nullptr;
+    if (limits_.python_numbers)
+      for (const std::string_view name : {"Infinity", "-Infinity", "NaN"})
+        if (word(name)) return push_number(at_ - name.size());
     if (*at_ == '-' || is_digit(*at_)) return number();
     if (word("true")) return push_bool(true);
     if (word("false")) return push_bool(false);
@@ -162,7 +164,7 @@ class Parser {
     size_t n = 0;
     for (const JsonNode* key = object + 1; key != json_next(object); key = json_next(key + 1))
       keys[n++] = mix64(hash64(key->text, key->size)) >> 32 << 32 | uint64_t(key - nodes_);
-    std::sort(keys, keys + n);
+    std::sort(keys, keys + n, [](uint64_t a, uint64_t b) { return a < b; });  // its own order: libc++ has std::less in its binary
     for (size_t first = 0, i = 1; i <= n; ++i) {
       if (i < n && keys[i] >> 32 == keys[first] >> 32) continue;
       std::sort(keys + first, keys + i, [&](uint64_t a, uint64_t b) { return text_of(a) < text_of(b); });
@@ -270,6 +272,10 @@ class Parser {
       if (at_ < end_ && (*at_ == '+' || *at_ == '-')) ++at_;
       if (!digits()) return found("a digit");
     }
+    return push_number(start);
+  }
+
+  bool push_number(const uint8_t* start) {
     JsonNode* node = push(JsonType::number);
     if (!node) return false;
     node->text = reinterpret_cast<const char*>(start), node->size = uint32_t(at_ - start);

@@ -16,6 +16,7 @@ constexpr OpRow kOps[] = {
     {cpu::run_copy, nullptr},
     {cpu::run_get_rows, nullptr},
     {cpu::run_get_position_rows, nullptr},
+    {cpu::run_get_type_rows, nullptr},
     {cpu::run_linears, cpu::scratch_linear},
     {cpu::run_norm_linears, cpu::scratch_linear},
     {cpu::run_gated_linears, cpu::scratch_linear},

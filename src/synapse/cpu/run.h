@@ -49,6 +49,7 @@ inline int32_t position_of(const Stream& s, int32_t row) { return s.position + (
 void run_copy(const Run&);
 void run_get_rows(const Run&);
 void run_get_position_rows(const Run&);
+void run_get_type_rows(const Run&);
 void run_linears(const Run&);
 void run_norm_linears(const Run&);
 void run_gated_linears(const Run&);

@@ -38,4 +38,10 @@ void run_get_position_rows(const Run& run) {
            [&](int32_t t, int32_t) { widen_row(run, run.call.in[0], position_of(stream_of(batch, t), t), t); });
 }
 
+void run_get_type_rows(const Run& run) {
+  const Batch& batch = *run.call.batch;
+  parallel(run, batch.n_rows, int64_t(run.call.out[0].size()),
+           [&](int32_t t, int32_t) { widen_row(run, run.call.in[0], batch.types ? batch.types[t] : 0, t); });
+}
+
 }  // namespace synapse::cpu

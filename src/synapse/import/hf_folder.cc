@@ -5,6 +5,7 @@
 
 #include "synapse/import/model_card.h"
 #include "synapse/import/safetensors.h"
+#include "synapse/import/sentence_folder.h"
 #include "synapse/import/weight_map.h"
 
 namespace synapse {
@@ -101,6 +102,7 @@ Result<HfFolder> HfFolder::open(const std::string& folder, Faults& faults, const
     if (t.name == "token_embd.weight")
       self.metadata_.push_back({"general.file_type", meta_u32(file_type(t.tensor.dtype))});
   SYN_RETURN_IF_ERROR(self.read_about(folder));
+  SYN_RETURN_IF_ERROR(read_sentence_folder(root, map.architecture, self.about_));
   SYN_RETURN_IF_ERROR(self.read_chat_templates(folder, arena));
   self.metadata_.insert(self.metadata_.end(), self.about_.entries().begin(), self.about_.entries().end());
   self.checkpoint_.format = "safetensors";

@@ -1,5 +1,6 @@
 #include "synapse/import/hf_values.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace synapse {
@@ -14,7 +15,7 @@ std::optional<double> HfValues::factor(std::string_view name) const {
   return (*this)[name].as_number();
 }
 
-std::optional<double> HfValues::number(std::string_view expression) const {
+std::optional<double> HfValues::product(std::string_view expression) const {
   constexpr std::string_view kRoot = "sqrt(";
   double product = 1;
   for (bool divides = false;;) {
@@ -30,7 +31,21 @@ std::optional<double> HfValues::number(std::string_view expression) const {
     divides = expression[end] == '/';
     expression.remove_prefix(end + 1);
   }
-  return std::isfinite(product) ? std::optional(product) : std::nullopt;
+  return product;
+}
+
+std::optional<double> HfValues::number(std::string_view expression) const {
+  double sum = 0;
+  for (double sign = 1;;) {
+    const size_t end = std::min(expression.find(" + "), expression.find(" - "));
+    const auto x = product(expression.substr(0, end));
+    if (!x) return {};
+    sum += sign * *x;
+    if (end == expression.npos) break;
+    sign = expression[end + 1] == '-' ? -1 : 1;
+    expression.remove_prefix(end + 3);
+  }
+  return std::isfinite(sum) ? std::optional(sum) : std::nullopt;
 }
 
 std::string shown(JsonValue v) {

@@ -20,12 +20,13 @@ class HfValues {
   // What `key`, a key of the config or of GGUF without its architecture, stands for from now on.
   void set(std::string_view key, double value) { known_[std::string(key)] = value; }
 
-  // A product: names of numbers, elements name[i] of lists, sqrt(name) and numbers, with * and / between. Nothing when one of its names stands
-  // for no number, or the result is none.
+  // Names of numbers, elements name[i] of lists, sqrt(name) and numbers, with * and / between, and " + " and " - " between
+  // such products. Nothing when one of its names stands for no number, or the result is none.
   std::optional<double> number(std::string_view expression) const;
 
  private:
   std::optional<double> factor(std::string_view name) const;
+  std::optional<double> product(std::string_view expression) const;
 
   JsonValue own_, whole_;
   std::map<std::string, double, std::less<>> known_;

@@ -92,6 +92,22 @@ bool Transforms::rows(NamedTensor& t, int64_t first, int64_t n) {
   return true;
 }
 
+bool Transforms::rows_in_each(NamedTensor& t, int64_t first, int64_t n) {
+  if (t.tensor.rank != 3) return fault(t, "shape ", t.tensor.shape(), ", wanted 3 dims");
+  const int64_t all = t.tensor.dims[1];
+  if (first < 0 || n < 1 || first > all || n > all - first)
+    return fault(t, all, " rows, wanted ", n, " from row ", first, " on");
+  Tensor out = make_tensor(nullptr, t.tensor.dtype, {t.tensor.dims[0], int32_t(n), t.tensor.dims[2]});
+  uint8_t* to = room(t, out.bytes());
+  if (!to) return false;
+  out.data = to;
+  const size_t row = t.tensor.row_bytes(), step = size_t(n) * row;
+  const uint8_t* from = static_cast<const uint8_t*>(t.tensor.data) + size_t(first) * row;
+  for (int32_t i = 0; i < out.dims[0]; ++i) std::memcpy(to + size_t(i) * step, from + size_t(i) * size_t(all) * row, step);
+  t.tensor = out;
+  return true;
+}
+
 bool Transforms::redim(NamedTensor& t, std::span<const int64_t> dims) {
   int64_t n = 1;
   for (const int64_t d : dims) {

@@ -16,6 +16,8 @@ class Transforms {
   bool apply(JsonValue rule, NamedTensor& t);
   // Rows first .. +n of a tensor, a view.
   bool rows(NamedTensor& t, int64_t first, int64_t n);
+  // The same of every matrix of a tensor of 3 dims, a copy.
+  bool rows_in_each(NamedTensor& t, int64_t first, int64_t n);
   // Tensors of one shape and format, one after the other.
   bool stack(std::span<const NamedTensor> parts, NamedTensor& out);
   // A number of the rule; nothing after a fault.

@@ -102,7 +102,8 @@ class Mapper {
   }
 
   void split(const Rule& rule, int32_t layer, const NamedTensor& t) {
-    int64_t first = 0, left = t.tensor.dims[0];
+    const bool in_each = rule.options["in_each"].as_bool().value_or(false);
+    int64_t first = 0, left = t.tensor.dims[in_each ? 1 : 0];
     for (const JsonValue part : rule.options["parts"].elements()) {
       if (part["rows"].is_null()) continue;
       const auto n = transforms_.integer(t, part, "rows");
@@ -112,11 +113,12 @@ class Mapper {
     for (const JsonValue part : rule.options["parts"].elements()) {
       const int64_t n = part["rows"].is_null() ? left : *transforms_.integer(t, part, "rows");
       NamedTensor piece = t;
-      if (!transforms_.rows(piece, first, n)) return;
+      if (!(in_each ? transforms_.rows_in_each(piece, first, n) : transforms_.rows(piece, first, n))) return;
       give(part["to"].as_string(), layer, piece);
       first += n;
     }
-    if (first != t.tensor.dims[0]) faults_.add(t.name, ": ", t.tensor.dims[0], " rows, its parts have ", first);
+    const int32_t n_rows = t.tensor.dims[in_each ? 1 : 0];
+    if (first != n_rows) faults_.add(t.name, ": ", n_rows, " rows, its parts have ", first);
   }
 
   // What is missing of a rule's tensors, and its experts as one.

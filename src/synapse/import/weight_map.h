@@ -5,8 +5,8 @@
 //   expect               config key -> the values it may have; absent or null is fine, another value is refused
 //   constants            GGUF key -> number, boolean or text that every model of the family has
 //   metadata             config key -> {"to": GGUF key, "type": "u32" | "f32" | "bool"
-//                          "from": a product of config keys, GGUF keys without {arch} and numbers ("a*b/sqrt(c)") instead of
-//                                  the config key itself
+//                          "from": products of config keys, GGUF keys without {arch} and numbers ("a*b/sqrt(c)"), and sums of
+//                                  these ("a - b*c"), instead of the config key itself
 //                          "default": what stands in when it is absent: a product, a number, or a list of these, of which
 //                                  the first that there is counts; "optional": true, then nothing does
 //                          "least": the smallest value (default 1, for f32 above 0)}
@@ -34,6 +34,7 @@
 //   f32            as float32; vectors are always
 //   stack          with {e} in the name: the "count" experts become one tensor with experts as its outermost dim
 // "parts" instead of "to" splits the rows: a list of {"to", "rows"}, of which one may leave out its rows: those that are left.
+// With "in_each": true it splits those of each matrix of a tensor of 3 dims.
 #pragma once
 #include <deque>
 #include <string>

@@ -8,7 +8,7 @@ namespace synapse {
 
 struct Family {
   std::string_view name;          // its folder
-  std::string_view model_json;    // wiring
+  std::string_view model_json;    // wiring; empty where a family has another one's, by its architecture
   std::string_view weights_json;  // foreign names
 };
 

@@ -29,6 +29,7 @@ Result<Wiring> find_wiring(std::string_view architecture, const FamilyList& list
   TextBuffer known(text, sizeof text);
   for (size_t i = 0; i < list.size(); ++i) {
     const Family& family = list[i];
+    if (family.model_json.empty()) continue;
     const size_t mark = arena.mark();
     const auto json = parse_json(family.model_json, arena);
     if (!json.ok()) return fail(json.status().code(), "models/", family.name, "/model.json: ", json.status().message());
@@ -103,10 +104,12 @@ Result<Model*> Model::build(const Checkpoint& checkpoint, Device& device, Arena&
   m->blocks_ = blocks.first(n);
   m->layer_ends_ = layer_ends;
 
-  m->output_norm_ = read_norm(parts_of(output, weights, c.n_layers), "output_norm", c.dim);
-  m->output_.w = weights.find("output.weight", {c.vocab_size, c.dim});
-  if (m->output_.w.empty()) m->output_.w = m->embedding_;  // tied
-  m->output_.b = weights.find_vector("output.bias", c.vocab_size);
+  if (!output.is_null()) {
+    m->output_norm_ = read_norm(parts_of(output, weights, c.n_layers), "output_norm", c.dim);
+    m->output_.w = weights.find("output.weight", {c.vocab_size, c.dim});
+    if (m->output_.w.empty()) m->output_.w = m->embedding_;  // tied
+    m->output_.b = weights.find_vector("output.bias", c.vocab_size);
+  }
 
   if (m->state_.n_row_floats > StateLayout::kMostRowFloats)
     faults.add("recurrent state: more than ", StateLayout::kMostRowFloats, " floats a stream");
@@ -134,6 +137,7 @@ void Model::read_embedding(const BlockParts& parts) {
   embedding_ = parts.weights.get("token_embd.weight", {c.vocab_size, c.dim});
   static constexpr std::string_view scales[] = {"config", "sqrt_dim"};
   embedding_scale_ = wiring_word(parts, "scale", scales, 0) == 0 ? c.embedding_scale : sqrt_f32(float(c.dim));
+  if (wiring_flag(parts, "types", false)) token_types_ = parts.weights.get("token_types.weight", {c.n_token_types, c.dim});
   if (wiring_flag(parts, "positions", false)) positions_ = parts.weights.get("position_embd.weight", {c.max_seq_len, c.dim});
   if (!parts.wiring["norm"].is_null()) embedding_norm_ = read_norm(parts, "token_embd_norm", c.dim);
 }
@@ -141,6 +145,7 @@ void Model::read_embedding(const BlockParts& parts) {
 Tensor Model::embed(Context& cx, Tensor ids, const Batch& batch) const {
   Tensor x = ops::get_rows(cx, embedding_, ids);
   if (embedding_scale_ != 1) x = ops::scale(cx, x, embedding_scale_);
+  if (!token_types_.empty()) x = ops::add(cx, x, ops::get_type_rows(cx, token_types_, batch));
   if (!positions_.empty()) x = ops::add(cx, x, ops::get_position_rows(cx, positions_, batch));
   return embedding_norm_.w.empty() ? x : ops::norm(cx, x, embedding_norm_);
 }
@@ -162,6 +167,10 @@ Tensor Model::forward(Context& cx, Tensor ids, const Batch& batch, const bool* c
     cx.arena.rewind(mark);
   }
   return x;
+}
+
+Tensor Model::last_norm(Context& cx, Tensor hidden) const {
+  return output_norm_.w.empty() ? hidden : ops::norm(cx, hidden, output_norm_);
 }
 
 Tensor Model::head(Context& cx, Tensor hidden) const {

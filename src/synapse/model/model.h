@@ -22,9 +22,12 @@ class Model {
   // Of n_layers layers the first, where that is less than there are.
   Tensor forward(Context& cx, Tensor ids, const Batch& batch, const bool* cancel, int32_t n_layers = kAllLayers) const;
   static constexpr int32_t kAllLayers = INT32_MAX;
-  // hidden (T, dim)  ->  logits (T, V)
+  // hidden (T, dim)  ->  (T, dim), after the last norm: what the head reads, and embeddings are made of
+  Tensor last_norm(Context& cx, Tensor hidden) const;
+  // hidden (T, dim)  ->  logits (T, V). REQUIRES writes_text
   Tensor head(Context& cx, Tensor hidden) const;
 
+  bool writes_text() const { return !output_.w.empty() && config_.causal; }  // false: an encoder
   const Config& config() const { return config_; }
   const StateLayout& state_layout() const { return state_; }
   std::string_view family() const { return family_; }
@@ -53,6 +56,7 @@ class Model {
   float embedding_scale_ = 1;
   Tensor positions_;               // (positions, dim), or empty
   int32_t n_carry_ = 0;            // columns of Context::carry; 0: none
+  Tensor token_types_;             // (types, dim), or empty
   ops::NormWeights embedding_norm_;  // without weights: none
   std::span<const Block*> blocks_;
   std::span<int32_t> layer_ends_;  // by layer: the number of blocks up to its last

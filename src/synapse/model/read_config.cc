@@ -38,7 +38,7 @@ constexpr IntField kInts[] = {
     {"expert_count", &Config::n_experts, 0, 1 << 14, 0},
     {"expert_used_count", &Config::n_experts_used, 0, 1 << 14, 0},
     {"expert_feed_forward_length", &Config::expert_hidden_dim, 1, 1 << 22, 0},        // 0: feed_forward_length
-    {"expert_shared_feed_forward_length", &Config::shared_hidden_dim, 1, 1 << 22, 0},  // 0: as an expert
+    {"expert_shared_feed_forward_length", &Config::shared_hidden_dim, 0, 1 << 22, 0},  // 0: as an expert
 };
 
 struct FloatField {
@@ -233,6 +233,10 @@ struct Reader {
     }
     for (int32_t i = 0; i < c.n_layers; ++i)
       if (checkpoint.tensor(Text<64>("blk.", i, ".ffn_gate_inp.weight"))) c.moe.add(i);
+    if (const auto value = find("attention.causal")) {
+      if (!value->as_bool()) return faults.add(full("attention.causal").view(), ": wanted true or false");
+      c.causal = *value->as_bool();
+    }
   }
 
   void check_heads(Config& c) const {
@@ -281,6 +285,8 @@ Config read_config(const Checkpoint& checkpoint, JsonValue wiring, Faults& fault
   } else {
     c.vocab_size = embedding->rows();
   }
+  const Tensor* types = checkpoint.tensor("token_types.weight");
+  if (types && types->rank == 2) c.n_token_types = types->rows();
   return c;
 }
 

@@ -136,7 +136,7 @@ const Block* make_attention(BlockParts& parts) {
   read_qkv(parts, *b);
   b->o = read_linear(parts.weights, "attn_output", c.dim, c.n_heads * D);
   read_qk_norm(parts, *b);
-  b->join = read_join(parts, "post_attention_norm");
+  b->join = read_join(parts, "post_attention_norm", "attn_output_norm");
 
   static constexpr std::string_view styles[] = {"half", "interleaved", "none"};  // the first two as enum Rope
   const int32_t style = wiring_word(parts, "rope", styles, 0);
@@ -144,6 +144,8 @@ const Block* make_attention(BlockParts& parts) {
   if (b->has_rope) b->rope = read_rope(parts, Rope(style));
 
   b->attrs.window = c.window_of(parts.layer);
+  b->attrs.causal = c.causal;
+  if (!c.causal && b->attrs.window > 0) parts.faults.add("attention.sliding_window: ", c.window, " in a model that is not causal is not run");
   b->attrs.kv_slot = parts.state.add_kv(c.n_kv_heads, D, b->attrs.window);
   b->attrs.n_kv_heads = c.n_kv_heads;
   b->attrs.factor = c.attention_scale > 0 ? c.attention_scale : 1.0f / sqrt_f32(float(D));

@@ -30,6 +30,7 @@ struct Config {
   int32_t n_kv_heads = 0;     // attention.head_count_kv
   int32_t head_dim = 0;       // attention.key_length
   int32_t vocab_size = 0;     // rows of token_embd.weight
+  int32_t n_token_types = 0;  // rows of token_types.weight
   int32_t max_seq_len = 0;    // context_length
   int32_t window = 0;         // attention.sliding_window; 0: none
   int32_t n_rot = 0;          // rope.dimension_count
@@ -52,6 +53,7 @@ struct Config {
   int32_t shared_hidden_dim = 0;  // expert_shared_feed_forward_length; 0: as wide as an expert
   float expert_weights_scale = 1;  // expert_weights_scale
   bool expert_weights_norm = false;  // expert_weights_norm: the weights of the chosen add up to 1
+  bool causal = true;         // attention.causal; false: an encoder, every position sees all
   bool parallel_residual = false;  // use_parallel_residual
   LayerSet sliding, recurrent, moe;
 

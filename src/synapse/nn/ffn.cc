@@ -44,7 +44,7 @@ const Block* make_ffn(BlockParts& parts) {
     b->gate = read_linear(w, "ffn_gate", c.hidden_dim, c.dim), b->up = read_linear(w, "ffn_up", c.hidden_dim, c.dim);
   }
   b->down = read_linear(w, "ffn_down", c.dim, c.hidden_dim);
-  b->join = read_join(parts, "post_ffw_norm");
+  b->join = read_join(parts, "post_ffw_norm", "layer_output_norm");
   return b;
 }
 

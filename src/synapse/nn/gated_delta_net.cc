@@ -55,7 +55,7 @@ const Block* make_gated_delta_net(BlockParts& parts) {
   b->delta.n_groups = G, b->delta.n_keys = K;
   b->head_norm = {Norm::rms, c.norm_eps, w.get_vector("ssm_norm.weight", V), {}};
   b->out = read_linear(w, "ssm_out", c.dim, values);
-  b->join = read_join(parts, "post_ssm_norm");
+  b->join = read_join(parts, "post_ssm_norm", "ssm_output_norm");
   b->conv_row = add_state(parts, ops::conv1d_state(conv, c.ssm_conv));
   b->scan_row = add_state(parts, ops::gated_delta_state(H, K, V));
   return b;

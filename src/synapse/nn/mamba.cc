@@ -71,7 +71,7 @@ const Block* make_mamba(BlockParts& parts) {
   if (!A.empty()) b->A = make_tensor(A.data, A.dtype, {di, N});
   b->D = get_elements(parts, "ssm_d", di);
   b->out = read_linear(w, "ssm_out", c.dim, di);
-  b->join = read_join(parts, "post_ssm_norm");
+  b->join = read_join(parts, "post_ssm_norm", "ssm_output_norm");
   b->conv_row = add_state(parts, ops::conv1d_state(di, c.ssm_conv));
   b->scan_row = add_state(parts, ops::selective_scan_state(di, N));
   return b;

@@ -66,7 +66,7 @@ const Block* make_mamba2(BlockParts& parts) {
             c.ssm_dt_min, c.ssm_dt_max};
   read_inner_norm(parts, *b);
   b->out = read_linear(w, "ssm_out", c.dim, di);
-  b->join = read_join(parts, "post_ssm_norm");
+  b->join = read_join(parts, "post_ssm_norm", "ssm_output_norm");
   b->conv_row = add_state(parts, ops::conv1d_state(conv, c.ssm_conv));
   b->scan_row = add_state(parts, ops::ssd_scan_state(H, di / H, N));
   return b;

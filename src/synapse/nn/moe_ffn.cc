@@ -72,7 +72,7 @@ const Block* make_moe_ffn(BlockParts& parts) {
   b->up = w.get("ffn_up_exps.weight", {E, F, c.dim});
   b->down = w.get("ffn_down_exps.weight", {E, c.dim, F});
   read_shared_expert(parts, *b);
-  b->join = read_join(parts, "post_ffw_norm");
+  b->join = read_join(parts, "post_ffw_norm", "layer_output_norm");
   return b;
 }
 

@@ -4,7 +4,7 @@
 // An expert that all tokens share is added where the weights have one (ffn_*_shexp), times the sigmoid of its gate
 // where it has one (Qwen2-MoE, Qwen3-Next).
 //
-// Wiring: "norm", "norm_name", "post_norm" and "act" as ffn, "gating": softmax|sigmoid. Whether the weights of the chosen
+// Wiring: "norm", "norm_name", "post_norm", "after_norm" and "act" as ffn, "gating": softmax|sigmoid. Whether the weights of the chosen
 // add up to 1 is the config's.
 #pragma once
 #include "synapse/nn/block.h"

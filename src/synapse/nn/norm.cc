@@ -23,18 +23,22 @@ ops::NormWeights read_norm(const BlockParts& parts, std::string_view name, int32
   return read_kind(parts, "norm", "rms", other.empty() ? name : other, n);
 }
 
-Join read_join(const BlockParts& parts, std::string_view name) {
-  return {read_kind(parts, "post_norm", "none", name, parts.config.dim), parts.config.residual_scale};
+Join read_join(const BlockParts& parts, std::string_view name, std::string_view after_name) {
+  const int32_t n = parts.config.dim;
+  return {read_kind(parts, "post_norm", "none", name, n), parts.config.residual_scale,
+          read_kind(parts, "after_norm", "none", after_name, n)};
 }
 
 Tensor Join::add(Context& cx, Tensor y, Tensor residual) const {
   if (!post.w.empty()) y = ops::norm(cx, y, post);
   if (scale != 1) y = ops::scale(cx, y, scale);
-  return ops::add(cx, y, residual);
+  return finish(cx, ops::add(cx, y, residual));
 }
 
+Tensor Join::finish(Context& cx, Tensor sum) const { return after.w.empty() ? sum : ops::norm(cx, sum, after); }
+
 Tensor Join::add_linear(Context& cx, Tensor x, const ops::Linear& w, Tensor residual) const {
-  if (is_sum()) return ops::linear_add(cx, x, w, residual);
+  if (post.w.empty() && scale == 1) return finish(cx, ops::linear_add(cx, x, w, residual));
   return add(cx, ops::linear(cx, x, w), residual);
 }
 

@@ -64,6 +64,12 @@ Tensor get_position_rows(Context& cx, Tensor table, const Batch& batch) {
   return run(cx, call, cx.make(DType::f32, {batch.n_rows, table.cols()}));
 }
 
+Tensor get_type_rows(Context& cx, Tensor table, const Batch& batch) {
+  SYN_CHECK(table.rank == 2);
+  OpCall call = make_call(Op::get_type_rows, {table}, &batch);
+  return run(cx, call, cx.make(DType::f32, {batch.n_rows, table.cols()}));
+}
+
 Tensor linear(Context& cx, Tensor x, const Linear& l) {
   check_linear(x, l);
   OpCall call = make_call(Op::linears, {x, l.w, l.b});

@@ -35,6 +35,8 @@ Tensor slice(Context& cx, Tensor x, int32_t first, int32_t n);
 Tensor get_rows(Context& cx, Tensor table, Tensor ids);
 // table (P, C) of any format, positions of the batch below P  ->  (T, C): each row's
 Tensor get_position_rows(Context& cx, Tensor table, const Batch& batch);
+// table (N, C) of any format, types of the batch below N  ->  (T, C): each row's
+Tensor get_type_rows(Context& cx, Tensor table, const Batch& batch);
 
 // x (T, in)  ->  (T, out):  x w^T + b
 Tensor linear(Context& cx, Tensor x, const Linear& w);

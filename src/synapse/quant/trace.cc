@@ -33,6 +33,7 @@ void Tracer::on_call(OpCall& call) {
   for (size_t i = 0; i < call.n_out; ++i) {
     std::string name;
     if (linears.weights.size() == call.n_out) weight = names_.find(*linears.weights[i]);
+    if (!linears.weights.empty() && weight == "token_embd.weight") weight = "output.weight";  // a tied head
     if (weight.empty()) {
       name = layer_ + op;
     } else {

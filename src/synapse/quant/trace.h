@@ -3,7 +3,7 @@
 // An output is called after the weight that made it, without ".weight": blk.0.attn_q, blk.0.ffn_norm, token_embd. Where
 // more was done than applying that weight the operation follows: blk.0.attn_output.linear_add has the residual added,
 // blk.0.ffn_gate.gated_linears is act(gate) * up. What has no weight is called after its layer and operation:
-// blk.0.attention, blk.0.rope.q, blk.0.rope.k. A name that came before in this pass gets .2, .3.
+// blk.0.attention, blk.0.rope.q, blk.0.rope.k. The logits are output, also of a tied head. A name that came before in this pass gets .2, .3.
 #pragma once
 #include <functional>
 #include <map>

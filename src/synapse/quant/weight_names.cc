@@ -39,6 +39,14 @@ LinearInputs linear_inputs(const OpCall& call) {
     case Op::linear_add:
       take(1, 1, 1);
       break;
+    case Op::expert_linears:
+      in.experts = &call.in[1];
+      take(2, 1, 1);
+      break;
+    case Op::expert_gated_linears:
+      in.experts = &call.in[1];
+      take(2, 1, 2);
+      break;
     default:
       return in;
   }

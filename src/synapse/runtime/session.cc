@@ -4,23 +4,13 @@
 #include <new>
 
 #include "synapse/base/rng.h"
+#include "synapse/runtime/dry_device.h"
+#include "synapse/runtime/embedder.h"
 #include "synapse/runtime/prefix_cache.h"
 #include "synapse/runtime/session_impl.h"
 
 namespace synapse {
 namespace {
-
-// Sizes calls without running them: with a counting arena, forward() becomes its own memory plan.
-struct DryDevice final : Device {
-  Device& real;
-  explicit DryDevice(Device& device) : real(device) {}
-  Result<Tensor> prepare(std::string_view, const Tensor& weight, Arena&) override { return weight; }
-  size_t scratch_bytes(const OpCall& call) const override { return real.scratch_bytes(call); }
-  void run(const OpCall&, void*) override {}
-  void read(void*, const Tensor&) override {}
-  void write(const Tensor&, const void*) override {}
-  void wait() override {}
-};
 
 int32_t context_of(const Model& model, const SessionOptions& options) {
   return options.max_seq_len > 0 ? options.max_seq_len : model.config().max_seq_len;
@@ -38,7 +28,7 @@ size_t activation_bytes(const Model& model, Device& device, const SessionOptions
   const Tensor ids = cx.make(DType::i32, {n});
   Tensor x = model.forward(cx, ids, batch, nullptr);
   const int32_t rows = std::min(n, options.logit_rows);
-  model.head(cx, make_tensor(x.data, DType::f32, {rows, model.config().dim}));
+  if (model.writes_text()) model.head(cx, make_tensor(x.data, DType::f32, {rows, model.config().dim}));
   return counting.peak() + Arena::kAlign;
 }
 
@@ -80,6 +70,7 @@ size_t Session::arena_bytes(const Model& model, Device& device, const SessionOpt
 
 Result<Session*> Session::open(const Model& model, Device& device, PagePool& pool, const SessionOptions& options,
                                Arena& arena) {
+  SYN_RETURN_IF_ERROR(check_writes_text(model));
   const int32_t context = context_of(model, options);
   if (context < 1) return fail(Code::invalid, "context: ", context, ", wanted at least 1");
   if (context > model.config().max_seq_len)

@@ -48,6 +48,7 @@ struct Batch {
   std::span<const Stream> streams;
   int32_t n_rows = 0;  // of all streams: x is (n_rows, C)
   bool quantised_kv = false;  // whether any page of theirs is: attention then needs room to widen one
+  const int32_t* types = nullptr;  // (n_rows) the segment of each row, device address; null: all 0
 };
 
 }  // namespace synapse

@@ -55,7 +55,7 @@ struct OpCall {
   Tensor in[kMaxIn];   // an absent optional input is an empty Tensor
   Tensor out[kMaxOut];
   Attrs attrs;
-  const Batch* batch = nullptr;  // get_position_rows, rope, kv_append, attention, scans
+  const Batch* batch = nullptr;  // get_position_rows, get_type_rows, rope, kv_append, attention, scans
 };
 
 }  // namespace synapse
