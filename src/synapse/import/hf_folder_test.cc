@@ -201,7 +201,7 @@ TEST(hf_folder, numbers_that_cannot_be_are_named_with_what_was_wanted) {
   EXPECT_HAS(error_of(TinyLlama().replace("\"hidden_size\":8", "\"hidden_size\":9")),
              "no multiple of num_attention_heads 2");
   EXPECT_HAS(error_of(TinyLlama().replace("\"hidden_size\":8", "\"hidden_size\":NaN")),
-             "config.json hidden_size: found nothing");  // Python writes it, for numbers that do not matter here
+             "config.json hidden_size: found NaN, wanted an integer from 1");
   EXPECT_HAS(error_of(TinyLlama().replace("\"num_hidden_layers\":1", "\"num_hidden_layers\":2147483647")),
              "num_hidden_layers");
   EXPECT_HAS(error_of(TinyLlama().with("\"head_dim\":5")), "rotary dims");
