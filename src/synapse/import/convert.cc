@@ -167,9 +167,16 @@ class Writer {
   std::vector<uint8_t> bytes_, values_part_, scales_;
 };
 
+// Of several dims, but no matrix that a linear multiplies by: ssm_a has no ".weight".
+bool is_parameter(std::string_view name) {
+  constexpr std::string_view kInside[] = {"_norm.weight", "ssm_conv1d.weight", "time_mix_lerp_fused.weight", "time_mix_r_k.weight",
+                                          "channel_mix_lerp_k.weight"};
+  return !name.ends_with(".weight") || std::ranges::any_of(kInside, [&](std::string_view part) { return name.ends_with(part); });
+}
+
 DType wanted(const NamedTensor& t, std::optional<DType> dtype) {
   if (!dtype) return t.tensor.dtype;
-  if (t.tensor.rank < 2 || t.name.ends_with("_norm.weight")) return DType::f32;
+  if (t.tensor.rank < 2 || is_parameter(t.name)) return DType::f32;
   const bool at_an_end = t.name == "token_embd.weight" || t.name == "output.weight";
   return at_an_end ? find_file_type(*dtype)->embedding : *dtype;
 }

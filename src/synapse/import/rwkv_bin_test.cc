@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "synapse/import/metadata.h"
+#include "synapse/import/tokenizer_metadata.h"
 #include "synapse/runtime/tokenizer.h"
 
 namespace synapse {
@@ -112,6 +114,20 @@ TEST(rwkv_bin, a_model_of_256_tokens_reads_bytes) {
   const auto n = (*tokenizer)->encode(std::string_view("\"in\0\xff", 5), {}, ids, arena);
   ASSERT_TRUE(n.ok()) << n.status().message();
   EXPECT_EQ(std::vector<int32_t>(ids, ids + *n), (std::vector<int32_t>{0x22, 0x69, 0x6E, 0, 0xff}));
+}
+
+TEST(rwkv_bin, the_bytes_survive_gguf) {
+  std::vector<uint8_t> memory(size_t(1) << 20);
+  Arena arena(memory.data(), memory.size());
+  const auto spec = byte_tokenizer(arena);
+  ASSERT_TRUE(spec.ok());
+  Metadata metadata;
+  ASSERT_TRUE(put_tokenizer(*spec, 256, metadata).ok());
+  EXPECT_EQ(metadata.find("tokenizer.ggml.model")->as_text(), "rwkv");
+  const auto read = tokenizer_spec(metadata.checkpoint(), arena);
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  ASSERT_EQ(read->tokens.size(), 256u);
+  for (size_t i = 0; i < 256; ++i) EXPECT_EQ(read->tokens[i], std::string(1, char(i))) << i;
 }
 
 }  // namespace

@@ -15,7 +15,20 @@ struct KindName {
   TokenizerKind kind;
   std::string_view model;  // tokenizer.ggml.model
 };
-constexpr KindName kKinds[] = {{TokenizerKind::byte_bpe, "gpt2"}, {TokenizerKind::spm_bpe, "llama"}};
+constexpr KindName kKinds[] = {{TokenizerKind::byte_bpe, "gpt2"}, {TokenizerKind::spm_bpe, "llama"}, {TokenizerKind::trie, "rwkv"}};
+
+// A token of RWKV as GGUF has it: bytes that are not plain text as \xNN.
+std::string escaped(std::string_view token) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  for (const char c : token) {
+    const auto b = uint8_t(c);
+    if (c == '\\') out += "\\\\";
+    else if (b >= 32 && b < 127) out += c;
+    else out.append("\\x").append(1, kDigits[b >> 4]).append(1, kDigits[b & 15]);
+  }
+  return out;
+}
 
 class Writer {
  public:
@@ -23,17 +36,18 @@ class Writer {
 
   Status write(std::string_view model) {
     out_.text("tokenizer.ggml.model", model);
-    const std::string_view pre = spm() ? "" : gguf_pre_name(spec_.pre, spec_.ignore_merges);
-    out_.text("tokenizer.ggml.pre", pre.empty() ? "default" : pre);
+    const std::string_view pre = spm() || trie() ? "" : gguf_pre_name(spec_.pre, spec_.ignore_merges);
+    if (!trie()) out_.text("tokenizer.ggml.pre", pre.empty() ? "default" : pre);
     write_tokens();
     if (spm()) write_scores();
-    SYN_RETURN_IF_ERROR(write_merges());
+    if (!trie()) SYN_RETURN_IF_ERROR(write_merges());
     write_ids();
     return write_rules();
   }
 
  private:
   bool spm() const { return spec_.kind == TokenizerKind::spm_bpe; }
+  bool trie() const { return spec_.kind == TokenizerKind::trie; }
   size_t n_known() const { return std::min(n_, spec_.tokens.size()); }
   TokenType type(size_t id) const {
     if (id >= n_known() || spec_.tokens[id].empty()) return TokenType::unused;
@@ -47,8 +61,12 @@ class Writer {
     std::vector<int32_t> types;
     for (size_t id = 0; id < n_; ++id) {
       const bool known = id < n_known() && !spec_.tokens[id].empty();
-      tokens.push_back(known ? spec_.tokens[id] : made.emplace_back("[PAD" + std::to_string(id) + "]"));
-      types.push_back(int32_t(type(id)));
+      const bool ends = trie() && !known && int32_t(id) == spec_.eos_id;  // it has no bytes
+      tokens.push_back(ends                ? "<s>"
+                       : !known            ? made.emplace_back("[PAD" + std::to_string(id) + "]")
+                       : trie()            ? made.emplace_back(escaped(spec_.tokens[id]))
+                                           : spec_.tokens[id]);
+      types.push_back(int32_t(ends ? TokenType::control : type(id)));
     }
     out_.texts("tokenizer.ggml.tokens", tokens);
     out_.put("tokenizer.ggml.token_type", meta_array(types));
@@ -191,7 +209,7 @@ Status put_tokenizer(const TokenizerSpec& spec, int64_t vocab_size, Metadata& ou
   const auto kind = std::ranges::find(kKinds, spec.kind, &KindName::kind);
   if (kind == std::end(kKinds))
     return fail(Code::unsupported,
-                "tokenizer: neither byte-level nor SentencePiece BPE; only these are written as GGUF");
+                "tokenizer: neither byte-level nor SentencePiece BPE nor RWKV's; only these are written as GGUF");
   if (!spec.word_suffix.empty())
     return fail(Code::unsupported, "tokenizer: end_of_word_suffix has no form in GGUF");
   const size_t n = vocab_size > 0 ? size_t(vocab_size) : spec.tokens.size();

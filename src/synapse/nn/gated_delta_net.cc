@@ -37,8 +37,7 @@ const Block* make_gated_delta_net(BlockParts& parts) {
   const Config& c = parts.config;
   const Weights& w = parts.weights;
   const int32_t K = c.ssm_state, G = c.ssm_groups, H = c.ssm_dt_rank, values = c.ssm_inner;
-  bool complete = wants(parts, "ssm.inner_size", values) & wants(parts, "ssm.state_size", K) &
-                  wants(parts, "ssm.time_step_rank", H) & wants(parts, "ssm.group_count", G);
+  bool complete = wants(parts, {{"ssm.inner_size", values}, {"ssm.state_size", K}, {"ssm.time_step_rank", H}, {"ssm.group_count", G}});
   if (complete && (values % H || H % G)) {
     parts.faults.add("ssm.inner_size ", values, ", ", H, " heads and ", G, " groups do not divide");
     complete = false;

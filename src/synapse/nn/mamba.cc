@@ -56,7 +56,7 @@ const Block* make_mamba(BlockParts& parts) {
   const Config& c = parts.config;
   const Weights& w = parts.weights;
   const int32_t di = c.ssm_inner, N = c.ssm_state, rank = c.ssm_dt_rank;
-  const bool complete = wants(parts, "ssm.inner_size", di) & wants(parts, "ssm.state_size", N) & wants(parts, "ssm.time_step_rank", rank);
+  const bool complete = wants(parts, {{"ssm.inner_size", di}, {"ssm.state_size", N}, {"ssm.time_step_rank", rank}});
   Mamba* b = complete ? place_block<Mamba>(parts, "mamba") : nullptr;
   if (!b) return nullptr;
   b->norm = read_norm(parts, "attn_norm", c.dim);

@@ -50,7 +50,7 @@ const Block* make_mamba2(BlockParts& parts) {
   const Config& c = parts.config;
   const Weights& w = parts.weights;
   const int32_t di = c.ssm_inner, N = c.ssm_state, H = c.ssm_dt_rank, G = c.ssm_groups > 0 ? c.ssm_groups : 1;
-  bool complete = wants(parts, "ssm.inner_size", di) & wants(parts, "ssm.state_size", N) & wants(parts, "ssm.time_step_rank", H);
+  bool complete = wants(parts, {{"ssm.inner_size", di}, {"ssm.state_size", N}, {"ssm.time_step_rank", H}});
   if (complete && (di % H || H % G)) {
     parts.faults.add("ssm.inner_size ", di, ", ", H, " heads and ", G, " groups do not divide");
     complete = false;

@@ -9,10 +9,14 @@ int32_t add_state(const BlockParts& parts, int64_t n) {
   return 0;
 }
 
-bool wants(const BlockParts& parts, std::string_view key, int32_t value) {
-  if (value > 0) return true;
-  parts.faults.add(key, ": missing, ", parts.wiring["block"].as_string(), " wants one");
-  return false;
+bool wants(const BlockParts& parts, std::initializer_list<Wanted> numbers) {
+  bool complete = true;
+  for (const Wanted& n : numbers) {
+    if (n.value > 0) continue;
+    parts.faults.add(n.key, ": missing, ", parts.wiring["block"].as_string(), " wants one");
+    complete = false;
+  }
+  return complete;
 }
 
 Tensor get_elements(const BlockParts& parts, std::string_view name, int32_t n) {
@@ -22,7 +26,7 @@ Tensor get_elements(const BlockParts& parts, std::string_view name, int32_t n) {
 
 ops::Conv1dWeights read_conv(const BlockParts& parts, int32_t C) {
   const int32_t taps = parts.config.ssm_conv;
-  if (!wants(parts, "ssm.conv_kernel", taps)) return {};
+  if (!wants(parts, {{"ssm.conv_kernel", taps}})) return {};
   if (taps > ops::kMostTaps) return parts.faults.add("ssm.conv_kernel: ", taps, ", at most ", ops::kMostTaps), ops::Conv1dWeights{};
   const Tensor w = get_elements(parts, "ssm_conv1d.weight", C * taps);
   if (w.empty()) return {};

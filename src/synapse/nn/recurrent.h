@@ -19,8 +19,12 @@ T* place_block(BlockParts& parts, std::string_view name) {
 // Where n floats of every stream's rows lie; a fault when they are too many.
 int32_t add_state(const BlockParts& parts, int64_t n);
 
-// A number that the config must hold, 1 at least; a fault names its key.
-bool wants(const BlockParts& parts, std::string_view key, int32_t value);
+// Numbers that the config must hold, 1 at least; a fault for each that it does not.
+struct Wanted {
+  std::string_view key;
+  int32_t value;
+};
+bool wants(const BlockParts& parts, std::initializer_list<Wanted> numbers);
 
 // n elements in f32, whatever shape they have (GGUF keeps some as (n, 1)), as (n).
 Tensor get_elements(const BlockParts& parts, std::string_view name, int32_t n);

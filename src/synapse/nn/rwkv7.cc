@@ -57,7 +57,7 @@ struct ChannelMix final : Block {
 
 // time_mix_<letter>1, time_mix_<letter>2 and, where it has one, the vector time_mix_<letter>0.
 Lora read_lora(const BlockParts& parts, char letter, int32_t rank, std::string_view rank_key, Act act, bool has_bias) {
-  if (!wants(parts, rank_key, rank)) return {};
+  if (!wants(parts, {{rank_key, rank}})) return {};
   const int32_t C = parts.config.dim;
   const std::string_view name(&letter, 1);
   Lora lora;
@@ -74,7 +74,7 @@ const Block* make_rwkv7_time_mix(BlockParts& parts) {
   const Config& c = parts.config;
   const Weights& w = parts.weights;
   const int32_t C = c.dim, D = c.wkv_head_dim;
-  if (!wants(parts, "wkv.head_size", D)) return nullptr;
+  if (!wants(parts, {{"wkv.head_size", D}})) return nullptr;
   if (C % D) return parts.faults.add("wkv.head_size: ", D, ", embedding_length is ", C), nullptr;
   TimeMix* b = place_block<TimeMix>(parts, "rwkv7_time_mix");
   if (!b) return nullptr;
@@ -105,7 +105,7 @@ const Block* make_rwkv7_time_mix(BlockParts& parts) {
 const Block* make_rwkv7_channel_mix(BlockParts& parts) {
   const Config& c = parts.config;
   const Weights& w = parts.weights;
-  ChannelMix* b = wants(parts, "feed_forward_length", c.hidden_dim) ? place_block<ChannelMix>(parts, "rwkv7_channel_mix") : nullptr;
+  ChannelMix* b = wants(parts, {{"feed_forward_length", c.hidden_dim}}) ? place_block<ChannelMix>(parts, "rwkv7_channel_mix") : nullptr;
   if (!b) return nullptr;
   b->norm = read_norm(parts, "attn_norm_2", c.dim);
   const Tensor mix = get_elements(parts, "channel_mix_lerp_k.weight", c.dim);
