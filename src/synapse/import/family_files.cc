@@ -48,7 +48,8 @@ Status about(const std::string& file, const Status& status) {
 Status check_family(const Family& family) {
   constexpr std::string_view kModelLists[] = {"architectures"}, kWeightsLists[] = {"hf_model_types", "gguf_architectures"};
   const std::string name(family.name);
-  SYN_RETURN_IF_ERROR(about(name + "/model.json", check_json(family.model_json, FamilyFiles::kMaxModelBytes, kModelLists)));
+  if (!family.model_json.empty() || family.weights_json.empty())
+    SYN_RETURN_IF_ERROR(about(name + "/model.json", check_json(family.model_json, FamilyFiles::kMaxModelBytes, kModelLists)));
   if (family.weights_json.empty()) return {};
   return about(name + "/weights.json", check_json(family.weights_json, FamilyFiles::kMaxWeightsBytes, kWeightsLists));
 }
