@@ -51,7 +51,7 @@ TEST_P(StateTest, every_way_to_a_position_gives_the_same_logits) {
     o.chunk = int32_t(std::array{7, 64, 100, 512, 33, 1}[walk]), o.rollback = int32_t(std::array{64, 0, 128, 64, 1, 64}[walk]);
     PagePool& far_pool = second.pool_of(size_t(4) << 20);
     Session *s = &engine.session(o), *other = &engine.session(o), *far = &engine.session(o, far_pool);
-    for (uint64_t i = 0; i < 40; ++i) {
+    for (uint64_t i = 0; i < 30; ++i) {
       const uint64_t dice = random_bits(walk, i);
       const int32_t n = int32_t(s->ids().size());
       switch (dice % 6) {
@@ -171,7 +171,7 @@ TEST_P(StateTest, a_damaged_file_is_refused_whatever_it_says) {
   const auto file = saved(s);
   ASSERT_TRUE(to.restore(file).ok());
   const size_t n_numbers = (56 + 200 * 8 + 64) / 4;
-  for (size_t i = 0; i < n_numbers; ++i)
+  for (size_t i = 0; i < n_numbers; i += i < 14 || i > 410 ? 1 : 20)  // the header, some ids, what follows them
     for (const int32_t value : {-1, 1, 5, 70, INT32_MAX}) {
       auto bad = file;
       std::memcpy(bad.data() + 4 * i, &value, 4);

@@ -53,7 +53,7 @@ TEST_F(FamilyFilesTest, a_folder_is_a_family_or_holds_families_and_the_first_goe
 TEST_F(FamilyFilesTest, what_is_wrong_is_named_with_its_file) {
   EXPECT_EQ(error({at("nowhere")}), at("nowhere") + ": no folder of families");
   fs::create_directories(root_ / "empty");
-  EXPECT_EQ(error({at("empty")}), at("empty") + ": no model.json in it or in its folders");
+  EXPECT_EQ(error({at("empty")}), at("empty") + ": no model.json or weights.json in it or in its folders");
   const auto wrong = [&](const std::string& model, const std::string& weights) {
     write("f/model.json", model), write("f/weights.json", weights);
     return error({at("f")});
