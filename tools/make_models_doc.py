@@ -13,7 +13,7 @@ Made by `tools/make_models_doc.py` from `models/` and `tests/golden/results.json
 
 A family reads GGUF files of its architectures and, where model types are given, Hugging Face folders. The error is the largest
 difference between our logits in float32 and those of the named reference, in units of their standard deviation, over prompts of up to 300
-tokens; the checkpoints are small ones with random weights, by formula (`tests/golden`) or given (`tiny_*`).
+tokens; the checkpoints are small ones with random weights, by formula (`tests/golden`) or given (`tiny_*`). Encoders have tests of their own.
 
 | family | GGUF architecture | Hugging Face model_type | checked with | error |
 |---|---|---|---|--:|
@@ -26,11 +26,12 @@ def main():
     for folder in sorted(f.parent for f in ROOT.glob("models/*/model.json")):
         model = json.loads((folder / "model.json").read_text())
         weights = folder / "weights.json"
-        types = json.loads(weights.read_text())["hf_model_types"] if weights.exists() else []
+        foreign = json.loads(weights.read_text()) if weights.exists() else {}
+        types, architectures = foreign.get("hf_model_types", []), model["architectures"] or foreign["gguf_architectures"]
         rows = [r for r in results if r["model_type"] in types]
-        checked = "<br>".join(f"{r['checkpoint']} ({r['source']})" for r in rows) or "not checked"
+        checked = "<br>".join(f"{r['checkpoint']} ({r['source']})" for r in rows) or "-"
         errors = "<br>".join(f"{r['error']:.1e}" for r in rows)
-        text += f"| {folder.name} | {', '.join(model['architectures'])} | {', '.join(types) or '(GGUF alone)'} | {checked} | {errors} |\n"
+        text += f"| {folder.name} | {', '.join(architectures)} | {', '.join(types) or '(GGUF alone)'} | {checked} | {errors} |\n"
     if "--check" in sys.argv[1:]:
         if not PAGE.exists() or PAGE.read_text() != text:
             print("docs/models.md is not what models/ and the results say; run tools/make_models_doc.py", file=sys.stderr)

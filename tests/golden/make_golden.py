@@ -23,9 +23,13 @@ GROUPED = dict(SMALL, num_key_value_heads=2)
 MODELS = {
     "glm4": ("Glm4", dict(GROUPED, head_dim=64, partial_rotary_factor=0.5, attention_bias=True)),
     "gpt2": ("GPT2", dict(vocab_size=512, n_positions=2048, n_embd=256, n_layer=4, n_head=4, bos_token_id=1, eos_token_id=2)),
+    "jamba": ("Jamba", dict(GROUPED, num_experts=4, num_experts_per_tok=2, expert_layer_period=2, expert_layer_offset=1, attn_layer_period=4,
+                            attn_layer_offset=2, mamba_d_state=16, mamba_dt_rank=16, use_mamba_kernels=False)),
     "llama-bias": ("Llama", dict(GROUPED, attention_bias=True, mlp_bias=True)),
     "olmo2": ("Olmo2", GROUPED),
     "phi2": ("Phi", dict(GROUPED, partial_rotary_factor=0.5)),
+    "qwen2": ("Qwen2", dict(GROUPED, use_sliding_window=True, sliding_window=64, max_window_layers=2)),
+    "qwen2-moe": ("Qwen2Moe", dict(GROUPED, num_experts=8, num_experts_per_tok=2, moe_intermediate_size=128, shared_expert_intermediate_size=256)),
     "stablelm": ("StableLm", dict(GROUPED, partial_rotary_factor=0.25, use_qkv_bias=True)),
     "starcoder2": ("Starcoder2", dict(GROUPED, sliding_window=64)),
 }
@@ -47,21 +51,32 @@ def is_transposed(name):  # GPT-2 keeps its matrices as (in, out)
     return name.startswith("transformer.h.")
 
 
+def parts_of(name, tensor):
+    """A tensor under the names that files have: experts, stacked in memory, are matrices of their own there."""
+    stem, _, leaf = name.rpartition(".")
+    matrices = {"gate_up_proj": ("gate_proj", "up_proj"), "down_proj": ("down_proj",)}.get(leaf, ())
+    if not stem.endswith(".experts") or not matrices:
+        return [(name, tensor)]
+    return [(f"{stem}.{expert}.{matrix}.weight", rows) for expert in range(len(tensor))
+            for matrix, rows in zip(matrices, tensor[expert].chunk(len(matrices)))]
+
+
 def make(name):
     kind, keys = MODELS[name]
     config = getattr(transformers, kind + "Config")(**keys)
-    config._attn_implementation = "eager"
+    config._attn_implementation = config._experts_implementation = "eager"
     kind = next(c for c in (kind + "ForCausalLM", kind + "LMHeadModel") if hasattr(transformers, c))
     model = getattr(transformers, kind)(config).eval()
     norms = {n for n, m in model.named_modules() if "norm" in type(m).__name__.lower()}
     tensors, state = [], model.state_dict()
     for tensor in sorted(state):
-        shape = list(state[tensor].shape)
         if config.tie_word_embeddings and tensor == "lm_head.weight":
             continue
-        base, scale = base_and_scale(tensor, shape, tensor.rpartition(".")[0] in norms)
-        tensors.append([tensor, shape, base, scale])
-        state[tensor].copy_(torch.from_numpy(formula(tensor, shape, base, scale)))
+        for part, target in parts_of(tensor, state[tensor]):
+            shape = list(target.shape)
+            base, scale = base_and_scale(part, shape, tensor.rpartition(".")[0] in norms)
+            tensors.append([part, shape, base, scale])
+            target.copy_(torch.from_numpy(formula(part, shape, base, scale)))
     model.tie_weights()
 
     cases = []

@@ -29,7 +29,7 @@ class FamilyFiles {
 };
 
 // What can be told of a family without a model: that both are JSON of a bounded size, model.json with "architectures" and a
-// "layer" of blocks, weights.json with "hf_model_types" and "gguf_architectures".
+// "layer" of blocks, weights.json with "hf_model_types" and "gguf_architectures". One of the two may be empty.
 Status check_family(const Family& family);
 
 }  // namespace synapse
