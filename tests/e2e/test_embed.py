@@ -108,9 +108,6 @@ class Embed(Case):
             result = self.vectors("-m", folder, "-p", TEXT)
             self.assertEqual((result["pooling"], result["normalized"], result["embedding"]), (name, False, wanted))
             self.assertAlmostEqual(math.hypot(*self.vectors("-m", folder, "-p", TEXT, "--normalize")["embedding"]), 1, places=6)
-            converted = str(self.folder / (name + ".gguf"))
-            self.assertEqual(synapse("convert", folder, converted).returncode, 0)
-            self.assertEqual(self.vectors("-m", converted, "-p", TEXT), result)
         self.assertEqual(self.vectors("-m", folder, "-p", TEXT, "--pooling", "cls")["embedding"], rows[0])
         self.assertIn("pooling_mode_max_tokens", self.error("-m", self.make_folder({"pooling_mode_max_tokens": True}), "-p", TEXT))
         self.assertIn("models.Dense is not a module we run", self.error(

@@ -212,7 +212,7 @@ TEST(hf_folder, numbers_that_cannot_be_are_named_with_what_was_wanted) {
 
 TEST(hf_folder, what_is_not_run_is_refused_by_name) {
   EXPECT_HAS(error_of(TinyLlama().replace("\"llama\"", "\"zebra\"")),
-             "model_type: found \"zebra\", wanted one of ");
+             "model_type: found \"zebra\" (docs/add-a-model.md says how to add it), wanted one of ");
   EXPECT_HAS(error_of(TinyLlama().replace("silu", "gelu")), "hidden_act: found \"gelu\", wanted silu");
   const std::pair<const char*, const char*> quantised[] = {
       {R"("quantization_config":{"quant_method":"gptq","bits":4,"group_size":128})",

@@ -1,10 +1,15 @@
 #include "synapse/quant/trace.h"
 
+#include <algorithm>
+
 namespace synapse {
 namespace {
 
 // Operations whose output is no more than what their weight makes of their input.
-bool is_plain(Op op) { return op == Op::linears || op == Op::norm_linears || op == Op::norm || op == Op::get_rows; }
+bool is_plain(Op op) {
+  constexpr Op kPlain[] = {Op::linears, Op::norm_linears, Op::norm, Op::get_rows, Op::get_position_rows, Op::get_type_rows};
+  return std::ranges::find(kPlain, op) != std::end(kPlain);
+}
 
 std::string stem(std::string_view weight) {
   constexpr std::string_view kTail = ".weight";
