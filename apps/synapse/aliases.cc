@@ -35,6 +35,8 @@ constexpr Alias kAliases[] = {
     {"-ctk", Means::ours, Value::one, "--cache-type-k"},
     {"-ctv", Means::ours, Value::one, "--cache-type-v"},
     {"-ub", Means::ours, Value::one, "--batch-size"},
+    {"-md", Means::ours, Value::one, "--model-draft"},
+    {"-cram", Means::ours, Value::one, "--cache-ram"},
     {"--ubatch-size", Means::ours, Value::one, "--batch-size"},
     {"-hf", Means::ours, Value::one, "--model"},
     {"-hfr", Means::ours, Value::one, "--model"},
@@ -95,7 +97,8 @@ constexpr Alias kAliases[] = {
 
 // Flags that a text follows, which may look like a flag.
 constexpr std::string_view kTexts[] = {"-p",       "--prompt", "-f",   "--file", "-r", "--reverse-prompt",
-                                       "--stop",   "-m",       "--model", "-o",  "--output", "--dry-sequence-breaker"};
+                                       "--stop",   "-m",       "--model", "-o",  "--output", "--dry-sequence-breaker",
+                                       "-md",      "--model-draft", "--prompt-cache"};
 
 const Alias* find_alias(std::string_view word) {
   const auto* found = std::find_if(std::begin(kAliases), std::end(kAliases), [&](const Alias& a) { return a.spelling == word; });

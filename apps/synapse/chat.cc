@@ -4,14 +4,19 @@
 #include "chat_commands.h"
 #include "input.h"
 #include "line_reader.h"
+#include "synapse/runtime/embedder.h"
 #include "verbs.h"
 
 namespace synapse::cli {
 namespace {
 
+constexpr int32_t kCacheMib = 256;  // of beginnings, where nothing bounds the memory
+
 struct ChatFlags {
   Flags flags;
   SamplingFlags sampling;
+  SpeculativeFlags speculative;
+  std::optional<int32_t> cache_ram;
   std::optional<std::string> prompt;
   std::string template_file, template_name, system, tools_file, variables, think, when_full = "refuse", load;
   int32_t predict = -1;
@@ -97,8 +102,8 @@ void print_timing(const Turn& t) {
   note(line);
 }
 
-Status print_json(const Turn& t) {
-  return put_json({{"role", "assistant"},
+Status print_json(const Turn& t, const Speculation* speculation) {
+  Json json = {{"role", "assistant"},
                    {"content", t.text},
                    {"finish", finish_name(t.finish)},
                    {"context_tokens", t.n_prompt + t.n_generated},
@@ -106,7 +111,9 @@ Status print_json(const Turn& t) {
                    {"generated_tokens", t.n_generated},
                    {"forgotten_messages", t.n_forgotten},
                    {"prefill_ms", t.prefill_ms},
-                   {"decode_ms", t.decode_ms}});
+                   {"decode_ms", t.decode_ms}};
+  if (speculation) json["speculative"] = speculation->counts();
+  return put_json(json);
 }
 
 // One reply, shown. On an error what was asked is taken back.
@@ -114,7 +121,8 @@ Status answer(Chat& chat, const ChatFlags& o) {
   const std::vector<std::string_view> stop(o.stop.begin(), o.stop.end());
   SamplerOptions sampler = chat.settings.options;
   sampler.seed += chat.n_retries;
-  const GenerateOptions options{sampler, chat.predict, chat.engine.vocabulary().end_ids, stop, o.special};
+  const GenerateOptions options{sampler, chat.predict, chat.engine.vocabulary().end_ids, stop, o.special,
+                                chat.speculation ? chat.speculation->speculator() : nullptr};
   watch_interrupts();  // one that came between the turns is not for this one
   Result<Turn> turn = chat.talk.reply(options, size_t(o.flags.batch_size), o.json ? nullptr : put);
   watch_interrupts();  // the next ends the next reply, not the program
@@ -123,10 +131,11 @@ Status answer(Chat& chat, const ChatFlags& o) {
     return turn.status();
   }
   chat.last = *turn;
-  SYN_RETURN_IF_ERROR(o.json ? print_json(*turn) : put("\n"));
+  SYN_RETURN_IF_ERROR(o.json ? print_json(*turn, chat.speculation) : put("\n"));
   if (turn->n_forgotten) note("context: " + std::to_string(turn->n_forgotten) + " of the oldest messages were left out");
   if (turn->finish == Finish::length && chat.predict < 0) note("context: full, the reply ends here");
   if (o.verbose) print_timing(*turn);
+  if (o.verbose && chat.speculation) note(chat.speculation->text());
   return {};
 }
 
@@ -174,13 +183,18 @@ Status chat(const ChatFlags& o) {
     engine = std::move(opened);
     SYN_RETURN_IF_ERROR(engine->read_vocabulary());
     SYN_RETURN_IF_ERROR(require_model(*engine, false));
+    SYN_RETURN_IF_ERROR(check_writes_text(engine->model()));
   }
   SYN_TRY(chat_template, read_template(o, engine->source()));
+  SYN_TRY(speculation, Speculation::open(o.speculative, o.flags, *engine));
+  const int32_t cache_mib = o.cache_ram ? *o.cache_ram : o.flags.memory_budget.empty() ? kCacheMib : 0;
+  engine->add_prefix_cache(size_t(cache_mib) << 20);
   SYN_TRY(session, engine->start(INT32_MAX));
   session->cancel_on(interrupted);
+  if (speculation) SYN_RETURN_IF_ERROR(speculation->start(*session, interrupted));
   Conversation conversation(*engine, *session, chat_template);
   SYN_RETURN_IF_ERROR(prepare(conversation, o));
-  Chat state{*engine, *session, conversation, o.sampling, {}, o.predict, 0, {}};
+  Chat state{*engine, *session, conversation, o.sampling, {}, o.predict, 0, {}, speculation.get()};
   SYN_RETURN_IF_ERROR(state.choose());
   return talk(state, o);
 }
@@ -218,6 +232,12 @@ void add_chat(CLI::App& app, Action& action) {
   verb->add_option("-r,--reverse-prompt,--stop", o.stop, "end a reply where this text would appear; may be repeated")
       ->allow_extra_args(false);
   add_sampling_flags(*verb, o.sampling);
+  add_speculative_flags(*verb, o.speculative);
+  verb->add_option("--cache-ram", o.cache_ram,
+                   "-cram: MiB for what earlier turns and conversations computed, which need not be computed again; 0: none (default: "
+                   "256, with --memory-budget 0)")
+      ->envname("SYNAPSE_CACHE_RAM")
+      ->check(CLI::Range(0, 1 << 20));
   add_compute_flags(*verb, o.flags);
   add_context_flags(*verb, o.flags);
   verb->add_flag("--special", o.special, "show special tokens");

@@ -66,6 +66,7 @@ Result<After> stats(Chat& chat, const std::string&) {
                 human_bytes(chat.session.cache_bytes()).c_str(), t.n_read, t.prefill_ms, t.n_generated, t.decode_ms,
                 t.decode_ms > 0 ? double(t.n_generated) * 1000 / t.decode_ms : 0);
   note(line);
+  if (chat.speculation) note(chat.speculation->text());
   return After::nothing;
 }
 

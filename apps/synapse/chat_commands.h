@@ -3,6 +3,7 @@
 #include "conversation.h"
 #include "progress.h"
 #include "settings.h"
+#include "speculation.h"
 
 namespace synapse::cli {
 
@@ -15,6 +16,7 @@ struct Chat {
   int32_t predict;         // most tokens of a reply; -1: no bound
   uint64_t n_retries = 0;  // of the reply at hand; each has a seed of its own
   Turn last;
+  Speculation* speculation = nullptr;
 
   Status choose();  // settings from sampling
 };

@@ -119,7 +119,8 @@ Status Conversation::read(std::span<const int32_t> ids, size_t batch, Turn& turn
   SYN_TRY(scratch, Region::make(resume_scratch_bytes(tokenizer)));
   SYN_TRY(resume, resume_point(tokenizer, session_.ids(), ids, scratch.arena()));
   SYN_RETURN_IF_ERROR(session_.truncate(int32_t(resume.n_kept)));
-  const auto rest = ids.subspan(resume.n_known);
+  auto rest = ids.subspan(resume.n_known);
+  rest = rest.subspan(size_t(session_.feed_known(rest)));
   turn.n_read = rest.size();
   Progress progress("reading");
   for (size_t at = 0; at < rest.size(); at += batch) {

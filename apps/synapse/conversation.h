@@ -15,7 +15,7 @@ namespace synapse::cli {
 // What a turn took.
 struct Turn {
   size_t n_prompt = 0;     // tokens of the whole conversation, the reply not counted
-  size_t n_read = 0;       // of those, read in this turn: the others the stream remembered
+  size_t n_read = 0;       // of those, read in this turn: the others the stream or the cache of beginnings remembered
   size_t n_generated = 0;
   double prefill_ms = 0, decode_ms = 0;
   Finish finish = Finish::none;

@@ -30,7 +30,8 @@ Json array(const MetaValue& value) {
 }
 
 const char* kind_name(TokenizerKind kind) {
-  static constexpr const char* kNames[] = {"none", "byte-level BPE", "SentencePiece BPE"};
+  static constexpr const char* kNames[] = {"none", "byte-level BPE", "SentencePiece BPE", "unigram", "WordPiece", "trie"};
+  static_assert(sizeof kNames / sizeof kNames[0] == size_t(TokenizerKind::trie) + 1);
   return kNames[size_t(kind)];
 }
 

@@ -198,7 +198,8 @@ void add_embed(CLI::App& app, Action& action) {
                    "how the rows of the tokens become one: mean, cls (the first), last, or none (default: the model's, else mean)")
       ->envname("SYNAPSE_POOLING")
       ->check(CLI::IsMember(std::vector<std::string>(std::begin(kPoolingNames), std::end(kPoolingNames))));
-  verb->add_flag("--normalize,!--no-normalize", o.normalize, "vectors of length 1, or as they are (default: the model's, else length 1)");
+  verb->add_flag_function("--normalize,!--no-normalize", [&o](int64_t n) { o.normalize = n > 0; },
+                          "vectors of length 1, or as they are (default: the model's, else length 1)");
   verb->add_flag("--truncate", o.truncate, "cut texts to what the model takes, where longer ones are an error");
   verb->add_flag("--json", o.json, "an object with the vector or vectors, tokens, pooling");
   add_compute_flags(*verb, o.flags);

@@ -4,6 +4,7 @@
 
 #include "expand.h"
 #include "output.h"
+#include "synapse/runtime/prefix_cache.h"
 #include "synapse/cpu/kernels/kernels.h"
 
 namespace synapse::cli {
@@ -75,6 +76,21 @@ Result<std::unique_ptr<Engine>> Engine::open(const Flags& flags) {
   return engine;
 }
 
+Result<std::unique_ptr<Engine>> Engine::open_beside(Engine& other, const Flags& flags) {
+  std::unique_ptr<Engine> engine(new Engine);
+  engine->flags_ = flags;
+  engine->processor_ = other.processor_;
+  SYN_TRY(source, open_source(flags.model, flags.family_dirs));
+  engine->source_ = std::move(source);
+  other.beside_ = engine.get();
+  return engine;
+}
+
+void Engine::expect_drafts(int32_t n_tokens) {
+  options_.logit_rows = n_tokens + 1;
+  options_.rollback = std::max(options_.rollback, n_tokens + 1);
+}
+
 Status Engine::read_vocabulary() {
   SYN_TRY(vocabulary, Vocabulary::open(*source_));
   vocabulary_ = std::move(vocabulary);
@@ -117,7 +133,25 @@ MemoryPlan Engine::plan(int32_t n_positions) {
   MemoryPlan plan = plan_memory(*model_, processor_->device(), options);
   plan.process_bytes = process_bytes_;
   plan.tokenizer_bytes = vocabulary_ ? vocabulary_->bytes : 0;
+  if (prefix_cache_bytes_) {
+    plan.cache_bytes += prefix_cache_bytes_;
+    plan.scratch_bytes += PrefixCache::arena_bytes(model_->state_layout(), options_.k_dtype, options_.v_dtype, prefix_cache_bytes_);
+  }
+  if (beside_) {
+    const MemoryPlan other = beside_->plan(std::min(plan.n_positions, beside_->model().config().max_seq_len));
+    plan.tokenizer_bytes += other.tokenizer_bytes, plan.weight_bytes += other.weight_bytes;
+    plan.cache_bytes += other.cache_bytes, plan.scratch_bytes += other.scratch_bytes;
+  }
   return plan;
+}
+
+int32_t Engine::longest_within(uint64_t budget, int32_t longest) {
+  int32_t fits = 0, fails = (longest + kPageRows - 1) / kPageRows + 1;  // pages
+  while (fails - fits > 1) {
+    const int32_t middle = fits + (fails - fits) / 2;
+    (plan(std::min(middle * kPageRows, longest)).total() <= budget ? fits : fails) = middle;
+  }
+  return std::min(fits * kPageRows, longest);
 }
 
 Result<int32_t> Engine::choose_context() {
@@ -137,8 +171,7 @@ Result<int32_t> Engine::choose_context() {
     if (wanted.total() > budget) return refuse(wanted);
     return asked;
   }
-  const size_t base = process_bytes_ + (vocabulary_ ? vocabulary_->bytes : 0);
-  const int32_t fits = plan_within(*model_, processor_->device(), options_, base, budget).n_positions;
+  const int32_t fits = longest_within(budget, longest);
   if (fits == 0) return refuse(plan(std::min(longest, 64)));
   if (fits < longest) {
     note("context: " + std::to_string(fits) + " of the model's " + std::to_string(longest) + " positions fit " +
@@ -160,14 +193,21 @@ Result<Session*> Engine::start(int32_t reach) {
 
   const StateLayout& layout = model_->state_layout();
   Device& device = processor_->device();
-  SYN_TRY(pages, Region::make(PagePool::bytes_for(layout, options_.k_dtype, options_.v_dtype, limits_of(*model_, options_))));
+  SYN_TRY(pages, Region::make(PagePool::bytes_for(layout, options_.k_dtype, options_.v_dtype, limits_of(*model_, options_)) +
+                             prefix_cache_bytes_));
   pages_ = std::move(pages);
   const size_t memory = pages_.bytes().size();
-  SYN_TRY(region, Region::make(PagePool::arena_bytes(layout, options_.k_dtype, options_.v_dtype, memory) +
+  const size_t cache_tables =
+      prefix_cache_bytes_ ? PrefixCache::arena_bytes(layout, options_.k_dtype, options_.v_dtype, prefix_cache_bytes_) : 0;
+  SYN_TRY(region, Region::make(PagePool::arena_bytes(layout, options_.k_dtype, options_.v_dtype, memory) + cache_tables +
                                Session::arena_bytes(*model_, device, options_) + Arena::kAlign));
   session_region_ = std::move(region);
   Arena& arena = session_region_.arena();
   SYN_TRY(pool, PagePool::make(device, layout, options_.k_dtype, options_.v_dtype, pages_.bytes(), arena));
+  if (prefix_cache_bytes_) {
+    SYN_TRY(cache, PrefixCache::make(*pool, layout, prefix_cache_bytes_, arena));
+    options_.prefix_cache = cache;
+  }
   return Session::open(*model_, device, *pool, options_, arena);
 }
 

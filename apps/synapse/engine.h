@@ -50,8 +50,14 @@ class Engine {
  public:
   // The processor and the file. What a verb needs beyond them it asks for, the vocabulary before the model.
   static Result<std::unique_ptr<Engine>> open(const Flags& flags);
+  // Another model on the processor of `other`, which plans for both from then on.
+  static Result<std::unique_ptr<Engine>> open_beside(Engine& other, const Flags& flags);
   Status read_vocabulary();
   Status build_model(bool expand);  // `expand`: quantised weights become f32
+  // Before anything is planned: a stream that reads drafts of so many tokens; a context; a cache of beginnings.
+  void expect_drafts(int32_t n_tokens);
+  void set_context(int32_t n_positions) { flags_.ctx_size = n_positions; }
+  void add_prefix_cache(size_t bytes) { prefix_cache_bytes_ = bytes; }
 
   Source& source() { return *source_; }
   Processor& processor() { return *processor_; }
@@ -74,16 +80,19 @@ class Engine {
 
  private:
   Engine() = default;
+  // The longest context up to `longest` whose plan fits; 0: none.
+  int32_t longest_within(uint64_t budget, int32_t longest);
 
   Flags flags_;
-  std::unique_ptr<Processor> processor_;
+  std::shared_ptr<Processor> processor_;
+  Engine* beside_ = nullptr;  // planned for with this one
   std::unique_ptr<Source> source_;
   std::unique_ptr<Vocabulary> vocabulary_;
   Region expanded_, model_region_, pages_, session_region_;
   Model* model_ = nullptr;
   std::string faults_;
   SessionOptions options_;
-  size_t process_bytes_ = 0;
+  size_t process_bytes_ = 0, prefix_cache_bytes_ = 0;
 };
 
 // Opens a source; what is wrong with it is printed, a line each.

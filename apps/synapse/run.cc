@@ -7,7 +7,9 @@
 #include "input.h"
 #include "output.h"
 #include "progress.h"
+#include "prompt_cache.h"
 #include "settings.h"
+#include "speculation.h"
 #include "synapse/runtime/generate.h"
 #include "verbs.h"
 
@@ -20,6 +22,8 @@ struct RunFlags {
   std::string file;
   int32_t predict = -1;
   SamplingFlags sampling;
+  SpeculativeFlags speculative;
+  PromptCacheFlags prompt_cache;
   std::vector<std::string> stop;
   bool escape = false, json = false, logprobs = false, special = false, verbose = false;
   const CLI::App* app = nullptr;  // for the verbs there are
@@ -28,7 +32,7 @@ struct RunFlags {
 // Milliseconds spent, and tokens that went through.
 struct Timing {
   double load_ms = 0, prefill_ms = 0, decode_ms = 0;
-  size_t n_prompt = 0, n_generated = 0;
+  size_t n_prompt = 0, n_cached = 0, n_generated = 0;
   size_t peak_bytes = 0, plan_bytes = 0;
   double tokens_per_second() const { return decode_ms > 0 ? double(n_generated) * 1000 / decode_ms : 0; }
 };
@@ -40,6 +44,7 @@ struct Outcome {
   std::vector<float> logprobs;
   Finish finish = Finish::none;
   Timing timing;
+  std::unique_ptr<Speculation> speculation;
 };
 
 // The prompt, byte for byte; of stdin one last line break is dropped, which echo puts there.
@@ -70,11 +75,12 @@ size_t peak_bytes() {
 }
 
 void print_timing(const Timing& t) {
-  char line[320];
+  char line[360];
+  const std::string cached = t.n_cached ? ", " + std::to_string(t.n_cached) + " of them cached," : "";
   std::snprintf(line, sizeof line,
-                "load: %.1f ms; prompt: %zu tokens in %.1f ms (%.1f tok/s); generated: %zu tokens in %.1f ms (%.1f tok/s); "
+                "load: %.1f ms; prompt: %zu tokens%s in %.1f ms (%.1f tok/s); generated: %zu tokens in %.1f ms (%.1f tok/s); "
                 "memory: at most %s, planned %s",
-                t.load_ms, t.n_prompt, t.prefill_ms, t.prefill_ms > 0 ? double(t.n_prompt) * 1000 / t.prefill_ms : 0,
+                t.load_ms, t.n_prompt, cached.c_str(), t.prefill_ms, t.prefill_ms > 0 ? double(t.n_prompt - t.n_cached) * 1000 / t.prefill_ms : 0,
                 t.n_generated, t.decode_ms, t.tokens_per_second(), human_bytes(t.peak_bytes).c_str(),
                 human_bytes(t.plan_bytes).c_str());
   note(line);
@@ -93,6 +99,7 @@ Status print_json(const Outcome& outcome, const RunFlags& o, const Settings& set
                {"ids", outcome.ids},
                {"finish", finish_name(outcome.finish)},
                {"prompt_tokens", t.n_prompt},
+               {"cached_tokens", t.n_cached},
                {"generated_tokens", t.n_generated},
                {"load_ms", t.load_ms},
                {"prefill_ms", t.prefill_ms},
@@ -103,6 +110,7 @@ Status print_json(const Outcome& outcome, const RunFlags& o, const Settings& set
                {"seed", settings.options.seed},
                {"sampling", settings.origins}};
   if (o.logprobs) json["logprobs"] = outcome.logprobs;
+  if (outcome.speculation) json["speculative"] = outcome.speculation->counts();
   return put_json(json);
 }
 
@@ -120,7 +128,8 @@ Status read(Session& session, std::span<const int32_t> ids, size_t batch) {
 Status generate(Session& session, const Vocabulary& vocabulary, const RunFlags& o, const SamplerOptions& sampler,
                 Outcome& outcome) {
   const std::vector<std::string_view> stop(o.stop.begin(), o.stop.end());
-  const GenerateOptions options{sampler, o.predict, vocabulary.end_ids, stop, o.special};
+  const GenerateOptions options{sampler, o.predict, vocabulary.end_ids, stop, o.special,
+                                outcome.speculation ? outcome.speculation->speculator() : nullptr};
   SYN_TRY(region, Region::make(Generation::arena_bytes(*vocabulary.tokenizer, options)));
   SYN_TRY(generation, Generation::start(session, *vocabulary.tokenizer, options, region.arena()));
   while (outcome.finish == Finish::none) {
@@ -167,16 +176,23 @@ Status run(const RunFlags& o) {
     note("this model has a chat template, which `synapse chat` follows; `run` only continues the text");
   }
   SYN_TRY(ids, encode_prompt(engine->vocabulary(), prompt));
+  SYN_TRY(speculation, Speculation::open(o.speculative, o.flags, *engine));
+  outcome.speculation = std::move(speculation);
   const int64_t reach = o.predict < 0 ? INT32_MAX : int64_t(ids.size()) + o.predict;
   SYN_TRY(session, engine->start(int32_t(std::min<int64_t>(reach, INT32_MAX))));
   if (ids.size() > size_t(session->max_seq_len()))
     return fail(Code::invalid, "prompt: ", ids.size(), " tokens, the context holds ", session->max_seq_len());
   session->cancel_on(interrupted);
+  if (outcome.speculation) SYN_RETURN_IF_ERROR(outcome.speculation->start(*session, interrupted));
 
   timing.n_prompt = ids.size();
   const double start = platform::seconds();
   timing.load_ms = (start - begin) * 1000;
-  SYN_RETURN_IF_ERROR(read(*session, ids, size_t(o.flags.batch_size)));
+  SYN_RETURN_IF_ERROR(load_prompt_cache(o.prompt_cache, *session, ids));
+  const size_t n_known = session->ids().size();
+  timing.n_cached = std::min(size_t(session->n_cached()), ids.size() - 1);  // the last is read for its logits
+  SYN_RETURN_IF_ERROR(read(*session, std::span(ids).subspan(n_known), size_t(o.flags.batch_size)));
+  if (n_known < ids.size()) SYN_RETURN_IF_ERROR(save_prompt_cache(o.prompt_cache, *session));
   const double written = platform::seconds();
   timing.prefill_ms = (written - start) * 1000;
   const Status status = generate(*session, engine->vocabulary(), o, settings.options, outcome);
@@ -192,6 +208,7 @@ Status run(const RunFlags& o) {
   if (o.verbose || is_interrupted) {
     print_settings(settings, outcome.finish);
     print_timing(timing);
+    if (outcome.speculation) note(outcome.speculation->text());
   }
   return is_interrupted ? fail(Code::cancelled, "interrupted") : Status();
 }
@@ -205,7 +222,9 @@ void add_run(CLI::App& app, Action& action) {
       app, action, "run", "Continue a text. Only the continuation goes to stdout, as it comes.",
       "  synapse run -m synapse-story-4m -p \"Once upon a time\" -n 100\n"
       "  synapse run -m model.gguf -f prompt.txt --temp 0 --json\n"
-      "  echo \"The sea\" | SYNAPSE_THREADS=1 synapse run -m model.gguf -n 20 --memory-budget 64MiB",
+      "  echo \"The sea\" | SYNAPSE_THREADS=1 synapse run -m model.gguf -n 20 --memory-budget 64MiB\n"
+      "  synapse run -m large.gguf -md small.gguf -p \"Once\" -v\n"
+      "  synapse run -m model.gguf -f long.txt --prompt-cache long.state --lookup",
       options, run);
   add_model_flag(*verb, o.flags);
   CLI::Option* prompt = verb->add_option("-p,--prompt,PROMPT", o.prompt, "the text to continue");
@@ -218,6 +237,8 @@ void add_run(CLI::App& app, Action& action) {
       ->allow_extra_args(false);
   verb->add_flag("-e", o.escape, "--escape: \\n, \\t, \\\", \\\\ and \\x41 in -p stand for what they name")->envname("SYNAPSE_ESCAPE");
   add_sampling_flags(*verb, o.sampling);
+  add_speculative_flags(*verb, o.speculative);
+  add_prompt_cache_flags(*verb, o.prompt_cache);
   add_compute_flags(*verb, o.flags);
   add_context_flags(*verb, o.flags);
   verb->add_flag("--special", o.special, "show special tokens");

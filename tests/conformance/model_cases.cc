@@ -22,6 +22,8 @@ constexpr Case kCases[] = {
     {"llama_q8_0", "llama", DType::q8_0, DType::f16, 0},
     {"qwen2_q4_0", "qwen2", DType::q4_0, DType::f32, 0},
     {"qwen3_q8_0_window", "qwen3", DType::q8_0, DType::f16, 40},
+    {"gemma2_q8_0_window", "gemma2", DType::q8_0, DType::f16, 40},  // every second layer; soft-caps, post-norms
+    {"gptneox_q4_0", "gptneox", DType::q4_0, DType::f16, 0},         // parallel residuals, layer norms
     {"llama_q4_0_cache_q8_0", "llama", DType::q4_0, DType::q8_0, 0},
     {"qwen2moe_q8_0", "qwen2moe", DType::q8_0, DType::f32, 0},
     {"mamba_q8_0", "mamba", DType::q8_0, DType::f32, 0},

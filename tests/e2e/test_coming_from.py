@@ -27,6 +27,7 @@ class ComingFrom(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         (self.folder / "model.gguf").symlink_to(BUNDLED)
+        (self.folder / "small.gguf").symlink_to(BUNDLED)
         (self.folder / "prompt.txt").write_text("Once upon a time\n")
         (self.folder / "text.txt").write_text("Once upon a time there was a dog. It ran to the red house and sat down.\n" * 12)
         (self.folder / "chat.jinja").write_text("{% for m in messages %}{{ m.content }}\n{% endfor %}")

@@ -108,9 +108,6 @@ class Embed(Case):
             result = self.vectors("-m", folder, "-p", TEXT)
             self.assertEqual((result["pooling"], result["normalized"], result["embedding"]), (name, False, wanted))
             self.assertAlmostEqual(math.hypot(*self.vectors("-m", folder, "-p", TEXT, "--normalize")["embedding"]), 1, places=6)
-            converted = str(self.folder / (name + ".gguf"))
-            self.assertEqual(synapse("convert", folder, converted).returncode, 0)
-            self.assertEqual(self.vectors("-m", converted, "-p", TEXT), result)
         self.assertEqual(self.vectors("-m", folder, "-p", TEXT, "--pooling", "cls")["embedding"], rows[0])
         self.assertIn("pooling_mode_max_tokens", self.error("-m", self.make_folder({"pooling_mode_max_tokens": True}), "-p", TEXT))
         self.assertIn("models.Dense is not a module we run", self.error(
@@ -128,7 +125,7 @@ class Embed(Case):
         self.assertEqual(self.error("-m", folder, "--ids", "1 2", "--token-types", "0"), "synapse: text 1: 2 ids, 1 types")
 
     def test_an_encoder_writes_no_text_and_says_what_it_is_for(self):
-        for verb in (["run", "-p", "x"], ["logits", "--ids", "1", "--nll"]):
+        for verb in (["run", "-p", "x"], ["chat", "-p", "x"], ["logits", "--ids", "1 2", "--nll"]):
             done = synapse(*verb, "-m", self.make_folder())
             self.assertEqual((done.returncode, done.stdout), (1, b""))
             self.assertIn(b"an encoder, without a head that writes text; embed gives its vectors", done.stderr)

@@ -10,8 +10,9 @@ namespace {
 struct Kind {
   int32_t window;
   Memory memory;
+  const char* architecture = "llama";
 };
-void PrintTo(const Kind& k, std::ostream* os) { *os << "window " << k.window << " memory " << int(k.memory); }
+void PrintTo(const Kind& k, std::ostream* os) { *os << k.architecture << " window " << k.window << " memory " << int(k.memory); }
 
 Shape shape_of(const Kind& k) {
   Shape shape;
@@ -21,7 +22,7 @@ Shape shape_of(const Kind& k) {
 
 class PrefixCacheTest : public testing::TestWithParam<Kind> {
  protected:
-  TinyCheckpoint tiny{"llama", DType::q8_0, shape_of(GetParam())};
+  TinyCheckpoint tiny{GetParam().architecture, DType::q8_0, shape_of(GetParam())};
   Checkpoint checkpoint = tiny.get();
   Engine engine{checkpoint, kernels(), 1, SessionOptions{.max_seq_len = 1024}, GetParam().memory};
   const std::vector<int32_t> text = some_ids(600, 80);
@@ -172,7 +173,9 @@ TEST_P(PrefixCacheTest, a_small_cache_and_a_full_pool_stop_nobody) {
 
 INSTANTIATE_TEST_SUITE_P(kinds, PrefixCacheTest,
                          testing::Values(Kind{0, Memory::keys}, Kind{40, Memory::keys}, Kind{150, Memory::keys},
-                                         Kind{0, Memory::keys_and_rows}, Kind{40, Memory::keys_and_rows}, Kind{0, Memory::rows}));
+                                         Kind{0, Memory::keys_and_rows}, Kind{40, Memory::keys_and_rows}, Kind{0, Memory::rows},
+                                         Kind{0, Memory::keys, "mamba"}, Kind{0, Memory::keys, "rwkv7"},
+                                         Kind{0, Memory::keys, "falcon-h1"}, Kind{0, Memory::keys, "qwen3next"}));
 
 }  // namespace
 }  // namespace synapse::test

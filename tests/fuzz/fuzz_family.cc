@@ -51,7 +51,9 @@ void run(const Model& model, Device& device) {
   if (!session.ok()) return;
   const int32_t ids[] = {1, 2, 3, 4, 5, 6};
   if (!(*session)->feed(ids).ok()) return;
-  for (const float logit : *(*session)->logits())
+  const auto logits = (*session)->logits();
+  if (!logits.ok()) return;
+  for (const float logit : *logits)
     if (logit != logit) std::abort();  // that would have been an error
 }
 

@@ -43,15 +43,16 @@ def base_and_scale(name, shape, is_norm):
     return 0.0, round((3 / inputs) ** 0.5, 6)
 
 
-def is_transposed(name):
-    return ".c_attn." in name or ".c_proj." in name and ".mlp.c_proj" not in name or name.startswith("transformer.h") and ".mlp." in name
+def is_transposed(name):  # GPT-2 keeps its matrices as (in, out)
+    return name.startswith("transformer.h.")
 
 
 def make(name):
     kind, keys = MODELS[name]
     config = getattr(transformers, kind + "Config")(**keys)
     config._attn_implementation = "eager"
-    model = getattr(transformers, kind + "ForCausalLM")(config).eval()
+    kind = next(c for c in (kind + "ForCausalLM", kind + "LMHeadModel") if hasattr(transformers, c))
+    model = getattr(transformers, kind)(config).eval()
     norms = {n for n, m in model.named_modules() if "norm" in type(m).__name__.lower()}
     tensors, state = [], model.state_dict()
     for tensor in sorted(state):
@@ -73,8 +74,8 @@ def make(name):
                           argmax=wide.argmax(-1).tolist(), f32_vs_f64=float((narrow - wide).abs().max()), std=float(wide.std())))
         model.float()
     config_json = {k: v for k, v in config.to_dict().items() if v is not None and k not in ("_name_or_path", "dtype", "transformers_version")}
-    config_json["architectures"] = [kind + "ForCausalLM"]
-    golden = dict(name=name, transformers=transformers.__version__, kind="lm", **{"class": kind + "ForCausalLM"}, config=config_json,
+    config_json["architectures"] = [kind]
+    golden = dict(name=name, transformers=transformers.__version__, kind="lm", **{"class": kind}, config=config_json,
                   tensors=tensors, cases=cases)
     path = Path(__file__).parent / f"{name}.json"
     path.write_text(json.dumps(golden, separators=(",", ":")) + "\n")

@@ -108,7 +108,9 @@ class Parser {
     }
     if (at_ == end_) return wrong("the text ends, wanted a value");
     if (*at_ == '"') return string();
-    if (limits_.python_numbers && (word("Infinity") || word("-Infinity") || word("NaN"))) return push(JsonType::null) != nullptr;
+    if (limits_.python_numbers)
+      for (const std::string_view name : {"Infinity", "-Infinity", "NaN"})
+        if (word(name)) return push_number(at_ - name.size());
     if (*at_ == '-' || is_digit(*at_)) return number();
     if (word("true")) return push_bool(true);
     if (word("false")) return push_bool(false);
@@ -270,6 +272,10 @@ class Parser {
       if (at_ < end_ && (*at_ == '+' || *at_ == '-')) ++at_;
       if (!digits()) return found("a digit");
     }
+    return push_number(start);
+  }
+
+  bool push_number(const uint8_t* start) {
     JsonNode* node = push(JsonType::number);
     if (!node) return false;
     node->text = reinterpret_cast<const char*>(start), node->size = uint32_t(at_ - start);

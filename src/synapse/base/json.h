@@ -19,7 +19,7 @@ struct JsonLimits {
   uint32_t depth = 64;          // arrays and objects inside each other
   uint32_t nodes = 1u << 28;    // values and keys
   bool check_duplicates = true; // O(n log n) for an object of n keys
-  bool python_numbers = false;  // Infinity, -Infinity and NaN, which Python writes, are read as null
+  bool python_numbers = false;  // Infinity, -Infinity and NaN, which Python writes, are numbers without a value
 };
 
 // A value, or a key followed by its value. Containers are followed by what they hold.

@@ -53,19 +53,21 @@ TEST_F(FamilyFilesTest, a_folder_is_a_family_or_holds_families_and_the_first_goe
 TEST_F(FamilyFilesTest, what_is_wrong_is_named_with_its_file) {
   EXPECT_EQ(error({at("nowhere")}), at("nowhere") + ": no folder of families");
   fs::create_directories(root_ / "empty");
-  EXPECT_EQ(error({at("empty")}), at("empty") + ": no model.json in it or in its folders");
+  EXPECT_EQ(error({at("empty")}), at("empty") + ": no model.json or weights.json in it or in its folders");
   const auto wrong = [&](const std::string& model, const std::string& weights) {
     write("f/model.json", model), write("f/weights.json", weights);
     return error({at("f")});
   };
   const std::string model = at("f") + "/model.json: ", weights = at("f") + "/weights.json: ";
-  EXPECT_EQ(wrong(R"({"architectures": []})", kWeights), model + "\"architectures\": wanted a list of names");
+  EXPECT_EQ(wrong(R"({"architectures": "a"})", kWeights), model + "\"architectures\": wanted a list of names");
+  EXPECT_EQ(wrong(R"({"architectures": [], "layer": [{}]})", "{}"), weights + "\"hf_model_types\": wanted a list of names");
   EXPECT_EQ(wrong(R"({"architectures": ["a", 1], "layer": [{}]})", kWeights), model + "\"architectures\": wanted a list of names");
   EXPECT_EQ(wrong(R"({"architectures": ["a"], "layer": {}})", kWeights), model + "\"layer\": wanted a list of blocks");
   EXPECT_EQ(wrong("[]", kWeights), model + "wanted an object");
   EXPECT_EQ(wrong("{", kWeights).substr(0, model.size() + 5), model + "json:");
   EXPECT_EQ(wrong(kModel, R"({"hf_model_types": ["a"]})"), weights + "\"gguf_architectures\": wanted a list of names");
-  EXPECT_EQ(wrong(std::string(kModel) + std::string(20000, ' '), kWeights), model + "20058 bytes, wanted at most 16384");
+  EXPECT_EQ(wrong(kModel, R"({"hf_model_types": [], "gguf_architectures": ["a"]})"), weights + "\"hf_model_types\": wanted a list of names");
+  EXPECT_EQ(wrong(std::string(kModel) + std::string(20000, ' '), kWeights), model + "20057 bytes, wanted at most 16384");
   EXPECT_EQ(wrong(kModel, std::string(70000, ' ')), weights + "70000 bytes, wanted at most 65536");
   std::string many = R"({"architectures": ["a"], "layer": [)";
   for (int i = 0; i < 5000; ++i) many += "1,";

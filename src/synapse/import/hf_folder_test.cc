@@ -201,7 +201,7 @@ TEST(hf_folder, numbers_that_cannot_be_are_named_with_what_was_wanted) {
   EXPECT_HAS(error_of(TinyLlama().replace("\"hidden_size\":8", "\"hidden_size\":9")),
              "no multiple of num_attention_heads 2");
   EXPECT_HAS(error_of(TinyLlama().replace("\"hidden_size\":8", "\"hidden_size\":NaN")),
-             "config.json: json: line 1");
+             "config.json hidden_size: found NaN, wanted an integer from 1");
   EXPECT_HAS(error_of(TinyLlama().replace("\"num_hidden_layers\":1", "\"num_hidden_layers\":2147483647")),
              "num_hidden_layers");
   EXPECT_HAS(error_of(TinyLlama().with("\"head_dim\":5")), "rotary dims");
@@ -212,7 +212,7 @@ TEST(hf_folder, numbers_that_cannot_be_are_named_with_what_was_wanted) {
 
 TEST(hf_folder, what_is_not_run_is_refused_by_name) {
   EXPECT_HAS(error_of(TinyLlama().replace("\"llama\"", "\"zebra\"")),
-             "model_type: found \"zebra\", wanted one of ");
+             "model_type: found \"zebra\" (docs/add-a-model.md says how to add it), wanted one of ");
   EXPECT_HAS(error_of(TinyLlama().replace("silu", "gelu")), "hidden_act: found \"gelu\", wanted silu");
   const std::pair<const char*, const char*> quantised[] = {
       {R"("quantization_config":{"quant_method":"gptq","bits":4,"group_size":128})",

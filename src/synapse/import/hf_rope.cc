@@ -20,7 +20,7 @@ JsonValue own_key(const WeightMap& map, const HfValues& values, std::string_view
 
 Status HfReader::read_rope() {
   const auto n_heads = values_.number("attention.head_count");
-  if (!n_heads) return {};  // no attention
+  if (!n_heads || *n_heads < 1) return {};  // no attention
   const auto dim = values_.number("embedding_length");
   int64_t head_dim = 0;
   if (!values_["head_dim"].is_null()) {
@@ -59,6 +59,7 @@ Status HfReader::read_rope() {
   const auto n_rot = int32_t(double(head_dim) * std::min(share, 1.0));
   if (n_rot < 2 || n_rot % 2) faults_.add("config.json: ", n_rot, " rotary dims, wanted an even number from 2");
   put("{arch}.rope.dimension_count", meta_u32(uint32_t(n_rot)));
+  values_.set("rope.dimension_count", n_rot);
 
   JsonValue theta_value = rope["rope_theta"];
   if (theta_value.is_null()) theta_value = own_key(map_, values_, "rope_theta");

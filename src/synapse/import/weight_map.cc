@@ -190,7 +190,7 @@ Result<WeightMap> WeightMap::of(std::string_view model_type, std::string_view in
     }
   }
   return fail(Code::unsupported, "config.json model_type: found \"", model_type.substr(0, 64),
-              "\", wanted one of ", known, " (docs/add-a-model.md says how to add one)");
+              "\" (docs/add-a-model.md says how to add it), wanted one of ", known);
 }
 
 bool match_name(std::string_view pattern, std::string_view name, NameMatch& match) {

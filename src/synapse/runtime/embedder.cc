@@ -65,6 +65,11 @@ Result<EmbedOptions> default_embed_options(const Checkpoint& checkpoint, const M
   return options;
 }
 
+Status check_writes_text(const Model& model) {
+  if (model.writes_text()) return {};
+  return fail(Code::unsupported, model.family(), ": an encoder, without a head that writes text; embed gives its vectors");
+}
+
 // The rows of one call, and for every stream a page that it fills in part and recurrent rows.
 size_t Embedder::cache_bytes(const Model& model, const EmbedOptions& options) {
   const StateLayout& layout = model.state_layout();

@@ -22,6 +22,9 @@ struct EmbedOptions {
 // mean, normalised; the cache's types are those of the model. An error names a pooling that we do not do.
 Result<EmbedOptions> default_embed_options(const Checkpoint& checkpoint, const Model& model);
 
+// An error for a model that writes no text, which says what it is for.
+Status check_writes_text(const Model& model);
+
 struct EmbedText {
   std::span<const int32_t> ids;    // at least one
   std::span<const int32_t> types = {};  // the segment of each id, for models that tell them apart; empty: all 0

@@ -92,6 +92,7 @@ Result<Generation*> Generation::start(Session& session, const Tokenizer& tokeniz
   if (!places[0] || !places[1] || !text) return fail(Code::out_of_memory, "generation: no room in its arena");
   Impl* impl = new (places[1]) Impl{session, tokenizer, options, Detokenizer(tokenizer, options.show_special)};
   impl->text = text;
+  if (options.speculator) options.speculator->begin();
   return new (places[0]) Generation(impl);
 }
 

@@ -50,7 +50,7 @@ Result<PrefixCache*> PrefixCache::make(PagePool& pool, const StateLayout& layout
 
 int32_t PrefixCache::find(uint64_t key, int32_t parent, uint64_t hash, std::span<const int32_t> ids) {
   if (buckets_.empty()) return -1;
-  for (int32_t i = buckets_[hash % buckets_.size()]; i >= 0; i = nodes_[size_t(i)].next) {
+  for (int32_t i = buckets_[size_t(hash) % buckets_.size()]; i >= 0; i = nodes_[size_t(i)].next) {
     const Node& node = nodes_[size_t(i)];
     if (node.hash == hash && node.key == key && node.parent == parent && std::ranges::equal(ids_of(i), ids)) return i;
   }
@@ -64,7 +64,7 @@ int32_t PrefixCache::add(uint64_t key, int32_t parent, uint64_t hash, std::span<
   if (i < 0) return -1;
   Node& node = nodes_[size_t(i)];
   free_ = node.next;
-  int32_t& bucket = buckets_[hash % buckets_.size()];
+  int32_t& bucket = buckets_[size_t(hash) % buckets_.size()];
   node = {hash, key, nullptr, parent, 0, bucket, -1, -1};
   bucket = i;
   if (parent >= 0) ++nodes_[size_t(parent)].n_children;
@@ -149,7 +149,7 @@ int32_t PrefixCache::open(uint64_t key, std::span<const int32_t> ids, int32_t le
   for (int32_t run = 0, slot = 0; run < layout_.n_runs; ++run)
     for (const int32_t end = slot + layout_.runs[run].n_slots; slot < end; ++slot) {
       // Back to where the stream's own rollback reaches, as far as nothing is missing.
-      const int32_t first = first_key(std::max(n - state.limits().rollback, 0), layout_.runs[run].window) / kPageRows;
+      const int32_t first = first_key(std::max<int32_t>(n - state.limits().rollback, 0), layout_.runs[run].window) / kPageRows;
       for (int32_t page = n_pages - 1; page >= first && page_of(path_[size_t(page)], slot); --page)
         state.hold_page(slot, page_of(path_[size_t(page)], slot));
     }
@@ -195,7 +195,7 @@ bool PrefixCache::drop_oldest() {
   }
   if (node.parent >= 0) --nodes_[size_t(node.parent)].n_children;
   unlink(i);
-  int32_t* link = &buckets_[node.hash % buckets_.size()];
+  int32_t* link = &buckets_[size_t(node.hash) % buckets_.size()];
   while (*link != i) link = &nodes_[size_t(*link)].next;
   *link = node.next;
   node.next = free_;

@@ -5,6 +5,7 @@
 
 #include "synapse/base/rng.h"
 #include "synapse/runtime/dry_device.h"
+#include "synapse/runtime/embedder.h"
 #include "synapse/runtime/prefix_cache.h"
 #include "synapse/runtime/session_impl.h"
 
@@ -69,8 +70,7 @@ size_t Session::arena_bytes(const Model& model, Device& device, const SessionOpt
 
 Result<Session*> Session::open(const Model& model, Device& device, PagePool& pool, const SessionOptions& options,
                                Arena& arena) {
-  if (!model.writes_text())
-    return fail(Code::unsupported, model.family(), ": an encoder, without a head that writes text; embed gives its vectors");
+  SYN_RETURN_IF_ERROR(check_writes_text(model));
   const int32_t context = context_of(model, options);
   if (context < 1) return fail(Code::invalid, "context: ", context, ", wanted at least 1");
   if (context > model.config().max_seq_len)

@@ -87,10 +87,11 @@ Result<Pick> Speculator::next(const SamplerOptions& sampler, std::span<const int
   const int64_t read_before = target_->n_drafted();
   SYN_TRY(chosen, target_->verify(sampler, std::span(drafted).first(size_t(n)), end_ids, std::span(picks_).first(size_t(n) + 1)));
   n_picks_ = chosen;
-  counts_.drafted += target_->n_drafted() - read_before;
+  const int64_t n_read = target_->n_drafted() - read_before;
+  counts_.drafted += n_read;
   counts_.passes += target_->n_passes() - passes_before;
   counts_.tokens += chosen;
-  for (int32_t i = 0; i < chosen && i < n; ++i) counts_.accepted += picks_[i].id == drafted[i];
+  for (int32_t i = 0; i < chosen && i < n_read; ++i) counts_.accepted += picks_[i].id == drafted[i];
   return picks_[n_given_++];
 }
 

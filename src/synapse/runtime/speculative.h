@@ -46,6 +46,8 @@ class Speculator {
   // `draft` is a session of its own for Drafter::model, else null. Both sessions outlive this.
   static Result<Speculator> make(Session& target, Session* draft, const SpeculativeOptions& options);
 
+  // Before a generation: nothing that an earlier one chose is given out.
+  void begin() { n_picks_ = n_given_ = 0; }
   // As target.next(). Tokens are chosen several at a time, so target.ids() may already hold some more; at most `most` of
   // them, this one included, and none behind one of `end_ids`.
   Result<Pick> next(const SamplerOptions& sampler, std::span<const int32_t> end_ids, int32_t most);
