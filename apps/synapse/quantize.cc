@@ -2,6 +2,7 @@
 #include "engine.h"
 #include "input.h"
 #include "output.h"
+#include "synapse/io/own_formats.h"
 #include "synapse/quant/quantize_model.h"
 #include "verbs.h"
 #include "write_model.h"
@@ -91,7 +92,8 @@ Status put_plan(const Source& source, const Target& target, bool json) {
     Tensor to = tensors[i].tensor;
     before += to.bytes();
     to.dtype = target.dtypes[i];
-    bytes += to.bytes(), n_weights += to.size();
+    const size_t in_file = is_own(to.dtype) ? parts_of(to).values.bytes() + parts_of(to).scales.bytes() : to.bytes();
+    bytes += in_file, n_weights += to.size();
     std::vector<int32_t> shape;
     std::string dims;
     for (int d = 0; d < to.rank; ++d) {
@@ -100,12 +102,12 @@ Status put_plan(const Source& source, const Target& target, bool json) {
     }
     const std::string from(label(tensors[i].tensor.dtype)), becomes(label(to.dtype));
     if (json) {
-      rows.push_back({{"name", tensors[i].name}, {"shape", shape}, {"from", from}, {"to", becomes}, {"bytes", to.bytes()}});
+      rows.push_back({{"name", tensors[i].name}, {"shape", shape}, {"from", from}, {"to", becomes}, {"bytes", in_file}});
       continue;
     }
     char line[320];
     std::snprintf(line, sizeof line, "%-32s %18s  %-6s %-6s %12llu\n", printable(tensors[i].name).c_str(), dims.c_str(),
-                  from.c_str(), becomes.c_str(), static_cast<unsigned long long>(to.bytes()));
+                  from.c_str(), becomes.c_str(), static_cast<unsigned long long>(in_file));
     text += line;
   }
   const double bits = 8 * double(bytes) / double(n_weights);

@@ -155,6 +155,8 @@ class Quantize(Measure):
     def test_our_own_format_says_so_and_runs(self):
         out = self.path("int8.gguf")
         self.assertIn("INT8: readable by synapse only", self.quantize(self.floats(), out, "INT8")["notes"])
+        plan = self.quantize(self.floats(), "INT8", "--dry-run")
+        self.assertEqual(plan["bytes"], sum(t["bytes"] for t in self.json_of(synapse("show", "-m", out, "--json"))["tensors"]))
         types = self.types(out)
         self.assertEqual(types["blk.0.attn_q.weight"], "I8")
         self.assertEqual(types["blk.0.attn_q.weight.scales"], "F32")

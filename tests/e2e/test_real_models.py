@@ -2,8 +2,8 @@
 """Models that people use, where tools/get_models has fetched them: ids, likelihoods, greedy text and embeddings against
 tests/golden/real_models.json. Without any of them: skipped.
 
-Gemma is stored in 4 to 8 bits and computed with 8-bit activations, the recorded numbers are float32 over the same weights: mean NLL within
-1 %, the likeliest token where it leads by more than 0.5, greedy ids up to the first near tie.
+Gemma is stored in 4 to 8 bits and computed with 8-bit activations, the recorded numbers are float32 over the same weights: mean NLL over all
+prompts within 1 % and of each within 2 %, the likeliest token where it leads by more than 0.5, greedy ids up to the first near tie.
 """
 import json
 import math
@@ -33,17 +33,21 @@ class Gemma(Case):
             self.assertEqual([int(i) for i in ids.split()], case["ids"])
 
     def test_likelihood_and_likeliest_token(self):
+        ours = theirs = 0
         for case in self.CASES:
             with self.subTest(tokens=len(case["ids"])):
                 out = str(self.folder / "last.npy")
                 ids = " ".join(map(str, case["ids"]))
                 nll = self.json_of(self.model("logits", "-m", str(GEMMA), "--ids", ids, "--nll", "-o", out))["nll"]
-                self.assertLess(abs(nll - case["mean_nll"]), 0.01 * case["mean_nll"])
+                n = len(case["ids"]) - 1
+                ours, theirs = ours + n * nll, theirs + n * case["mean_nll"]
+                self.assertLess(abs(nll - case["mean_nll"]), 0.02 * case["mean_nll"])
                 logits = npy(out)[1]
                 best = sorted(range(len(logits)), key=logits.__getitem__)[-5:]
                 if case["gap"] > 0.5:
                     self.assertEqual(best[-1], case["top5"][0])
                 self.assertGreaterEqual(len(set(best) & set(case["top5"])), 4)
+        self.assertLess(abs(ours - theirs), 0.01 * theirs)
 
     def test_greedy_text(self):
         for case in self.CASES:
