@@ -1,6 +1,8 @@
 // synapse chat: a conversation, turn by turn, at a terminal or from a script.
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "chat_commands.h"
 #include "input.h"
 #include "line_reader.h"

@@ -1,6 +1,7 @@
 #include "chat_commands.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <sstream>
 
 #include "input.h"

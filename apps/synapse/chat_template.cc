@@ -1,5 +1,6 @@
 #include "chat_template.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include "synapse/platform/region.h"

@@ -1,5 +1,6 @@
 #include "describe.h"
 
+#include <algorithm>
 #include <map>
 
 namespace synapse::cli {

@@ -1,5 +1,6 @@
 // synapse doctor: what this machine offers, what was chosen and why, what is missing.
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 

@@ -1,5 +1,6 @@
 // synapse embed: texts as vectors.
 #include <algorithm>
+#include <cstdio>
 #include <deque>
 
 #include "engine.h"
@@ -11,7 +12,7 @@
 namespace synapse::cli {
 namespace {
 
-struct Options {
+struct EmbedFlags {
   Flags flags;
   std::optional<std::string> prompt;
   std::string file, ids, types, out, pooling;
@@ -26,7 +27,7 @@ struct Texts {
   std::vector<EmbedText> all;
 };
 
-Result<std::vector<std::string>> read_texts(const Options& o) {
+Result<std::vector<std::string>> read_texts(const EmbedFlags& o) {
   std::string text;
   if (o.prompt) {
     text = *o.prompt;
@@ -56,7 +57,7 @@ void cut(std::vector<int32_t>& ids, std::span<const int32_t> bare, size_t most) 
   ids.resize(most);
 }
 
-Result<Texts> tokenize(Engine& engine, const Options& o, size_t most) {
+Result<Texts> tokenize(Engine& engine, const EmbedFlags& o, size_t most) {
   Texts texts;
   if (!o.ids.empty()) {
     SYN_TRY(ids, read_ids(o.ids));
@@ -98,7 +99,7 @@ struct Vectors {
   }
 };
 
-Status print(const Vectors& vectors, const Texts& texts, const EmbedOptions& used, const Options& o) {
+Status print(const Vectors& vectors, const Texts& texts, const EmbedOptions& used, const EmbedFlags& o) {
   if (!o.json) {
     std::string out;
     for (const auto& row : vectors.rows) {
@@ -133,7 +134,7 @@ size_t most_tokens(const Checkpoint& checkpoint, const Model& model) {
   return size_t(said >= 1 && said < positions ? said : positions);
 }
 
-Status embed(const Options& o) {
+Status embed(const EmbedFlags& o) {
   if (!o.prompt && o.file.empty() && o.ids.empty() && stdin_is_terminal())
     throw CLI::ValidationError("text", "wanted: -p TEXT, -f FILE, --ids, or text on stdin");
   const bool* interrupted = watch_interrupts();
@@ -178,9 +179,9 @@ Status embed(const Options& o) {
 }  // namespace
 
 void add_embed(CLI::App& app, Action& action) {
-  auto options = std::make_shared<Options>();
-  Options& o = *options;
-  CLI::App* verb = add_verb<Options>(
+  auto options = std::make_shared<EmbedFlags>();
+  EmbedFlags& o = *options;
+  CLI::App* verb = add_verb<EmbedFlags>(
       app, action, "embed", "Compute the embedding of a text: one vector for all of it.",
       "  synapse embed -m all-MiniLM-L6-v2 -p \"How do I reset my password?\" --json\n"
       "  synapse embed -m all-MiniLM-L6-v2 -f questions.txt --lines -o questions.npy\n"

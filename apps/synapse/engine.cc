@@ -1,6 +1,7 @@
 #include "engine.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "expand.h"
 #include "output.h"
@@ -224,12 +225,6 @@ Status require_model(Engine& engine, bool expand) {
   const Status status = engine.build_model(expand);
   if (!status.ok()) std::fputs(engine.faults().c_str(), stderr);
   return status;
-}
-
-bool quantize(DType dtype, void* out, const float* in, size_t n) {
-  const auto convert = kernels().formats[size_t(dtype)].quantize;
-  if (convert) convert(out, in, n);
-  return convert != nullptr;
 }
 
 std::string plan_text(const MemoryPlan& plan) {

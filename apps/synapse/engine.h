@@ -100,9 +100,6 @@ Result<std::unique_ptr<Source>> open_source(const std::string& name, const std::
 // build_model, its faults printed.
 Status require_model(Engine& engine, bool expand);
 
-// n values as `dtype`, the same bytes from every variant of the kernels; false when there is no quantiser for it.
-bool quantize(DType dtype, void* out, const float* in, size_t n);
-
 // A table of its parts, a line each.
 std::string plan_text(const MemoryPlan& plan);
 

@@ -1,4 +1,5 @@
 // synapse imatrix: which inputs of each linear are large over a text, for `synapse quantize --imatrix`.
+#include <algorithm>
 #include <filesystem>
 
 #include "input.h"

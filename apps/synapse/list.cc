@@ -1,4 +1,6 @@
 // synapse list: the models that a name stands for here.
+#include <cstdio>
+
 #include "flags.h"
 #include "output.h"
 #include "synapse/import/names.h"

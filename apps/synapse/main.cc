@@ -1,4 +1,5 @@
 // The one binary: parses the command line, runs the verb, turns its Status into an exit code.
+#include <algorithm>
 #include <csignal>
 
 #include "aliases.h"

@@ -2,7 +2,9 @@
 
 #include <csignal>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdio>
 
 #include "input.h"
 #include "output.h"

@@ -1,4 +1,8 @@
 // synapse quantize: a model in fewer bits, by the ecosystem's mixes.
+#include <algorithm>
+#include <cstdio>
+#include <regex>
+
 #include "engine.h"
 #include "input.h"
 #include "output.h"

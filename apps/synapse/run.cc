@@ -1,6 +1,8 @@
 // synapse run: continues a prompt, token by token.
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <limits>
 
 #include "engine.h"

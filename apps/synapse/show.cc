@@ -1,4 +1,7 @@
 // synapse show: what a file or folder holds and what running it would take, for models that we run and others.
+#include <algorithm>
+#include <cstdio>
+
 #include "describe.h"
 #include "engine.h"
 #include "output.h"

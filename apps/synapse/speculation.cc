@@ -1,5 +1,8 @@
 #include "speculation.h"
 
+#include <algorithm>
+#include <cstdio>
+
 namespace synapse::cli {
 namespace {
 

@@ -1,6 +1,8 @@
 // synapse synth: a model of a published shape with random weights, to measure with where no weights are at hand.
 #include "synapse/import/synth.h"
 
+#include <algorithm>
+
 #include "engine.h"
 #include "flags.h"
 #include "synapse/cpu/kernels/kernels.h"
@@ -36,10 +38,17 @@ std::string check_type(const std::string& type) {
   return "type: \"" + type + "\", there are:" + known;
 }
 
+// n values as `dtype`, the same bytes from every variant of the kernels; false when there is no quantiser for it.
+bool to_format(DType dtype, void* out, const float* in, size_t n) {
+  const auto convert = kernels().formats[size_t(dtype)].quantize;
+  if (convert) convert(out, in, n);
+  return convert != nullptr;
+}
+
 Status synth(const SynthFlags& o) {
   const auto shapes = synth_shapes();
   const auto shape = std::find_if(shapes.begin(), shapes.end(), [&](const SynthShape& s) { return s.name == o.name; });
-  return write_synth(*shape, *dtype_from_label(o.type), o.seed, quantize, o.out, o.force);
+  return write_synth(*shape, *dtype_from_label(o.type), o.seed, to_format, o.out, o.force);
 }
 
 }  // namespace

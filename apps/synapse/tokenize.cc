@@ -1,4 +1,6 @@
 // synapse tokenize and detokenize: texts to ids and back.
+#include <cstdio>
+
 #include "engine.h"
 #include "input.h"
 #include "output.h"

@@ -1,6 +1,9 @@
 // synapse trace: what a model computes on its way, as tensors.
 #include <fnmatch.h>
 
+#include <algorithm>
+#include <cstdio>
+
 #include "engine.h"
 #include "input.h"
 #include "output.h"
