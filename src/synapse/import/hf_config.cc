@@ -30,7 +30,7 @@ Status HfReader::check_supported() const {
                              : v.is_bool() ? found.as_bool() == v.as_bool() : found.as_number() == v.as_number();
       wanted.append(wanted.empty() ? "" : " or ").append(v.is_string() ? std::string(v.as_string()) : shown(v));
     }
-    if (!known) return fail(Code::unsupported, "config.json ", key, ": found ", shown(found), ", wanted ", wanted);
+    if (!known) return fail(Code::unsupported, "config.json ", key, ": found ", shown(found), ", wanted ", wanted.empty() ? "none" : wanted);
   }
   return {};
 }

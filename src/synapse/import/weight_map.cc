@@ -20,6 +20,7 @@ struct Rule {
 
   std::string_view to() const { return options.is_string() ? options.as_string() : options["to"].as_string(); }
   bool has_experts() const { return from.find(kExpert) != from.npos; }
+  bool is_stacked() const { return has_experts() || !options["at"].is_null(); }
 };
 
 std::string with_number(std::string_view pattern, std::string_view place, int32_t number) {
@@ -57,15 +58,22 @@ class Mapper {
 
   std::vector<NamedTensor> run(std::span<const NamedTensor> from) {
     for (const NamedTensor& t : from) take(t);
-    for (const Rule& rule : rules_) finish(rule);
+    for (const Rule& rule : rules_) note_missing(rule);
+    for (const auto& [name, pieces] : stacks_) stack(name, pieces);
     return std::move(out_);
   }
 
  private:
   // Its name as the table has it.
   std::string_view plain_name(std::string_view name) {
-    for (const auto [prefix, instead] : map_.root["prefixes"].members())
-      if (name.starts_with(prefix)) return texts_.emplace_back(std::string(instead.as_string()).append(name.substr(prefix.size())));
+    for (const auto [prefix, instead] : map_.root["prefixes"].members()) {
+      if (!name.starts_with(prefix)) continue;
+      name = texts_.emplace_back(std::string(instead.as_string()).append(name.substr(prefix.size())));
+      break;
+    }
+    NameMatch m;
+    for (const auto [alias, instead] : map_.root["aliases"].members())
+      if (match_name(alias, name, m)) return texts_.emplace_back(with_number(instead.as_string(), kLayer, m.layer));
     return name;
   }
 
@@ -88,8 +96,9 @@ class Mapper {
     }
     seen_.insert(t.name);
     if (rule->skipped || !transforms_.apply(rule->options, t)) return;
-    if (rule->has_experts()) {
-      experts_[{rule, m.layer}].emplace(m.expert, t);
+    if (rule->is_stacked()) {
+      const auto at = rule->has_experts() ? std::optional<int64_t>(m.expert) : transforms_.integer(t, rule->options, "at");
+      if (at) stacks_[with_number(rule->to(), kLayer, m.layer)].add(*rule, m.layer, *at, t);
     } else if (rule->options["parts"].is_array()) {
       split(*rule, m.layer, t);
     } else {
@@ -121,38 +130,43 @@ class Mapper {
     if (first != n_rows) faults_.add(t.name, ": ", n_rows, " rows, its parts have ", first);
   }
 
-  // What is missing of a rule's tensors, and its experts as one.
-  void finish(const Rule& rule) {
+  void note_missing(const Rule& rule) {
+    if (!rule.required) return;
     const int32_t n = rule.from.find(kLayer) == rule.from.npos ? 1 : n_layers_;
     for (int32_t layer = 0; layer < n; ++layer) {
       const std::string name = with_number(rule.from, kLayer, layer);
-      if (rule.has_experts()) {
-        stack(rule, rule.from.find(kLayer) == rule.from.npos ? -1 : layer, name);
-      } else if (rule.required && !seen_.contains(name)) {
+      if (rule.has_experts() ? !stacks_.contains(with_number(rule.to(), kLayer, layer)) : !seen_.contains(name))
         faults_.add(name, ": missing");
-      }
     }
   }
 
-  void stack(const Rule& rule, int32_t layer, const std::string& name) {
-    const auto found = experts_.find({&rule, layer});
-    if (found == experts_.end()) {
-      if (rule.required) faults_.add(name, ": missing");
-      return;
+  // Tensors that become one.
+  struct Stack {
+    const Rule* rule = nullptr;
+    int32_t layer = -1;
+    std::map<int64_t, NamedTensor> pieces;
+
+    void add(const Rule& r, int32_t of_layer, int64_t at, const NamedTensor& t) {
+      rule = &r, layer = of_layer;
+      pieces.emplace(at, t);
     }
-    const auto count = transforms_.integer(found->second.begin()->second, rule.options, "count");
+  };
+
+  void stack(const std::string& name, const Stack& found) {
+    const Rule& rule = *found.rule;
+    const auto count = transforms_.integer(found.pieces.begin()->second, rule.options, "count");
     if (!count) return;
     std::vector<NamedTensor> parts;
-    for (const auto& [expert, t] : found->second) {
-      if (expert != int32_t(parts.size())) break;
+    for (const auto& [at, t] : found.pieces) {
+      if (at != int64_t(parts.size())) break;
       parts.push_back(t);
     }
-    if (int64_t(parts.size()) != *count || found->second.size() != parts.size()) {
-      return faults_.add(name, ": ", found->second.size(), " experts, ", parts.size(), " of them without a gap, wanted ",
-                         *count);
+    if (int64_t(parts.size()) != *count || found.pieces.size() != parts.size()) {
+      return faults_.add(with_number(rule.from, kLayer, found.layer), ": ", found.pieces.size(), " to stack, ", parts.size(),
+                         " of them without a gap, wanted ", *count);
     }
     NamedTensor whole = parts[0];
-    if (transforms_.stack(parts, whole)) give(rule.to(), layer, whole);
+    if (transforms_.stack(parts, whole)) out_.push_back({texts_.emplace_back(name), whole.tensor});
   }
 
   const WeightMap& map_;
@@ -162,7 +176,7 @@ class Mapper {
   Transforms transforms_;
   std::vector<Rule> rules_;
   std::set<std::string_view> seen_;
-  std::map<std::pair<const Rule*, int32_t>, std::map<int32_t, NamedTensor>> experts_;
+  std::map<std::string, Stack> stacks_;  // by the name that they get
   std::vector<NamedTensor> out_;
 };
 

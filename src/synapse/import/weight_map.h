@@ -12,7 +12,8 @@
 //                          "least": the smallest value (default 1, for f32 above 0)}
 //   rope                 {"rope_theta", "partial_rotary_factor": this family's names of these keys, "default_theta"}, or
 //                        false: positions are not rotary
-//   prefixes             beginning of a name -> what it is in the table below
+//   prefixes             beginning of a name -> what it is in the tables below
+//   aliases              name -> another, of which the table below speaks; {i} runs over the layers
 //   tensors              name -> GGUF name, or an object; {i} runs over the layers, {e} over experts
 //   ignore               names that carry no weights, such as rotary buffers; a * at the end stands for any rest
 //
@@ -32,7 +33,8 @@
 //   scale_rows     "ranges" of rows, in order: {"rows", "by"}, as float32
 //   add_one, neg_exp   1 + x, -exp(x), as float32
 //   f32            as float32; vectors are always
-//   stack          with {e} in the name: the "count" experts become one tensor with experts as its outermost dim
+//   stack          the "count" tensors that have the same "to" become one with a new outermost dim; each is at {e} in its name,
+//                  or at "at"
 // "parts" instead of "to" splits the rows: a list of {"to", "rows"}, of which one may leave out its rows: those that are left.
 // With "in_each": true it splits those of each matrix of a tensor of 3 dims.
 #pragma once

@@ -158,7 +158,26 @@ TEST(transforms, what_does_not_fit_is_a_fault_with_the_tensor_s_name) {
   EXPECT_EQ(left.faults(), "x: 4 rows, its parts have 3\n");
   Map experts(R"({"tensors": {"e.{e}": {"to": "y", "transform": "stack", "count": 3}}})", "{}");
   experts.tensor("e.0", {1}).tensor("e.2", {1}).run();
-  EXPECT_EQ(experts.faults(), "e.{e}: 2 experts, 1 of them without a gap, wanted 3\n");
+  EXPECT_EQ(experts.faults(), "e.{e}: 2 to stack, 1 of them without a gap, wanted 3\n");
+}
+
+TEST(transforms, named_parts_stack_in_the_order_that_the_table_gives) {
+  const char* table = R"({
+    "prefixes": {"old.": "l."},
+    "aliases": {"l.{i}.second": "l.{i}.b", "top": "t"},
+    "tensors": {"l.{i}.a": {"to": "blk.{i}.ab", "transform": ["squeeze", "stack"], "at": 0, "count": 2},
+                "l.{i}.b": {"to": "blk.{i}.ab", "transform": ["squeeze", "stack"], "at": 1, "count": 2},
+                "t": "t"}})";
+  Map m(table, "{}");
+  m.tensor("old.0.second", {1, 2}, 10).tensor("l.0.a", {2}, 20).tensor("l.1.a", {2}, 30).tensor("l.1.b", {2}, 40).tensor("top", {1}).run(2);
+  EXPECT_EQ(m.faults(), "");
+  EXPECT_EQ(m.size(), 3u);
+  EXPECT_EQ(m.floats("blk.0.ab"), (Floats{20, 21, 10, 11}));
+  EXPECT_EQ(m.floats("blk.1.ab"), (Floats{30, 31, 40, 41}));
+  EXPECT_EQ(m.at("blk.1.ab").rank, 2);
+  Map half(table, "{}");
+  half.tensor("l.0.b", {2}).tensor("t", {1}).run();
+  EXPECT_EQ(half.faults(), "l.0.a: missing\nl.0.b: 1 to stack, 0 of them without a gap, wanted 2\n");
 }
 
 TEST(hf_config, rows_of_the_table_have_defaults_products_and_kinds) {
