@@ -206,6 +206,7 @@ inline constexpr const char* kGoldens[] = {
     "phi3-longrope",
     "qwen2",
     "qwen2-moe",
+    "qwen2-yarn",
     "qwen3",
     "qwen3-moe",
     "qwen3-next",

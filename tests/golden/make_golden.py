@@ -29,6 +29,8 @@ MODELS = {
     "olmo2": ("Olmo2", GROUPED),
     "phi2": ("Phi", dict(GROUPED, partial_rotary_factor=0.5)),
     "qwen2": ("Qwen2", dict(GROUPED, use_sliding_window=True, sliding_window=64, max_window_layers=2)),
+    "qwen2-yarn": ("Qwen2", dict(GROUPED, rope_parameters={
+        "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64})),
     "qwen2-moe": ("Qwen2Moe", dict(GROUPED, num_experts=8, num_experts_per_tok=2, moe_intermediate_size=128, shared_expert_intermediate_size=256)),
     "stablelm": ("StableLm", dict(GROUPED, partial_rotary_factor=0.25, use_qkv_bias=True)),
     "starcoder2": ("Starcoder2", dict(GROUPED, sliding_window=64)),

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -229,7 +230,7 @@ TEST(hf_folder, what_is_not_run_is_refused_by_name) {
     folder.write("quantize_config.json", R"({"bits": 8})");
     EXPECT_HAS(Opened(folder.path).error(), "quantize_config.json: quant_method nothing (8 bits) is not read");
   }
-  for (const char* type : {"yarn", "dynamic"}) {
+  for (const char* type : {"yearn", "dynamic"}) {
     EXPECT_HAS(
         error_of(TinyLlama().with("\"rope_scaling\":{\"type\":\"" + std::string(type) + "\",\"factor\":2}")),
         "rope type: found \"" + std::string(type));
@@ -276,6 +277,28 @@ TEST(hf_folder, rope_is_read_in_both_forms) {
     EXPECT_EQ(o.checkpoint().find("{arch}.rope.scaling.factor")->as_float(), 2.5);
     EXPECT_EQ(o.checkpoint().find("{arch}.rope.freq_base")->as_float(), form[6] == 's' ? 500000.0 : 7.0);
   }
+}
+
+TEST(hf_folder, yarn_keeps_its_numbers_and_the_factor_beyond_the_usual) {
+  const auto read = [](const std::string& members) {
+    const Folder folder;
+    TinyLlama().with("\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4.0,\"original_max_position_embeddings\":64" + members + "}").write(folder);
+    const Opened o(folder.path);
+    EXPECT_TRUE(o.result.ok()) << o.error();
+    const auto number = [&](const char* key) {
+      const MetaValue* v = o.checkpoint().find(std::string("{arch}.rope.scaling.") + key);
+      return v ? v->as_float().value_or(-1) : 0;
+    };
+    EXPECT_EQ(number("factor"), 4);
+    EXPECT_EQ(number("original_context_length"), 64);
+    return std::array{number("attn_factor"), number("yarn_beta_fast"), number("yarn_beta_slow")};
+  };
+  const double usual = 1 + 0.1 * std::log(4.0);
+  EXPECT_EQ(read(""), (std::array{1.0, 0.0, 0.0}));
+  EXPECT_EQ(read(R"(,"beta_fast":16,"beta_slow":2)"), (std::array{1.0, 16.0, 2.0}));
+  EXPECT_NEAR(read(R"(,"attention_factor":1.5)")[0], 1.5 / usual, 1e-7);
+  EXPECT_NEAR(read(R"(,"mscale":0.5,"mscale_all_dim":1.0)")[0], (1 + 0.05 * std::log(4.0)) / usual / usual, 1e-7);
+  EXPECT_HAS(error_of(TinyLlama().with(R"("rope_scaling":{"rope_type":"yarn","factor":4.0,"truncate":false})")), "rope truncate: found false");
 }
 
 TEST(hf_folder, llama3_scaling_becomes_rope_freqs) {

@@ -39,6 +39,7 @@ class HfReader {
 
   Status read_rope_kind(JsonValue rope, double theta, int32_t n_rot);
   Status read_longrope(JsonValue rope, int32_t n_rot);
+  Status read_yarn(JsonValue rope);
 
   const WeightMap& map_;
   HfValues& values_;

@@ -77,6 +77,7 @@ Status HfReader::read_rope_kind(JsonValue rope, double theta, int32_t n_rot) {
   const std::string_view type = type_value.is_null() ? "default" : type_value.as_string();
   if (type == "default") return {};
   if (type == "longrope" || type == "su") return read_longrope(rope, n_rot);
+  if (type == "yarn") return read_yarn(rope);
   if (type == "linear") {
     put("{arch}.rope.scaling.type", meta_text("linear"));
     put("{arch}.rope.scaling.factor", meta_f32(float(positive("rope factor", rope["factor"]))));
@@ -84,7 +85,7 @@ Status HfReader::read_rope_kind(JsonValue rope, double theta, int32_t n_rot) {
   }
   if (type != "llama3") {
     return fail(Code::unsupported, "config.json rope type: found ", shown(type_value),
-                ", wanted default, linear, llama3 or longrope");
+                ", wanted default, linear, llama3, longrope or yarn");
   }
   const Llama3Scaling scaling{
       positive("rope factor", rope["factor"]), positive("rope low_freq_factor", rope["low_freq_factor"]),
@@ -97,6 +98,30 @@ Status HfReader::read_rope_kind(JsonValue rope, double theta, int32_t n_rot) {
     return {};
   }
   out.vectors.push_back({"rope_freqs.weight", llama3_rope_freqs(theta, n_rot, scaling)});
+  return {};
+}
+
+// YaRN (Peng et al. 2023). GGUF's attn_factor is beside the 1 + ln(factor) / 10 that goes without saying.
+Status HfReader::read_yarn(JsonValue rope) {
+  if (rope["truncate"].as_bool() == false) return fail(Code::unsupported, "config.json rope truncate: found false, wanted true");
+  const JsonValue given = rope["original_max_position_embeddings"];
+  const auto longest = values_.number("context_length");
+  const double original = given.is_null() ? longest.value_or(0) : double(integer("original_max_position_embeddings", given));
+  const double factor = rope["factor"].is_null() && original > 0 ? longest.value_or(0) / original : positive("rope factor", rope["factor"]);
+  if (!faults_.none()) return {};
+  const auto usual = [&](double weight) { return factor > 1 ? 1 + 0.1 * weight * log_f64(factor) : 1; };
+  double attention = usual(1);
+  if (!rope["attention_factor"].is_null()) {
+    attention = positive("rope attention_factor", rope["attention_factor"]);
+  } else if (const double all = rope["mscale_all_dim"].as_number().value_or(0), one = rope["mscale"].as_number().value_or(0); all != 0 && one != 0) {
+    attention = usual(one) / usual(all);
+  }
+  put("{arch}.rope.scaling.type", meta_text("yarn"));
+  put("{arch}.rope.scaling.factor", meta_f32(float(factor)));
+  put("{arch}.rope.scaling.original_context_length", meta_u32(uint32_t(original)));
+  put("{arch}.rope.scaling.attn_factor", meta_f32(float(attention / usual(1))));
+  for (const auto& [key, name] : {std::pair("beta_fast", "{arch}.rope.scaling.yarn_beta_fast"), std::pair("beta_slow", "{arch}.rope.scaling.yarn_beta_slow")})
+    if (const JsonValue beta = rope[key]; !beta.is_null()) put(name, meta_f32(float(positive(key, beta))));
   return {};
 }
 

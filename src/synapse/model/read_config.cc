@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "synapse/base/math.h"
+
 namespace synapse {
 namespace {
 
@@ -54,6 +56,8 @@ constexpr FloatField kFloats[] = {
     {"expert_weights_scale", &Config::expert_weights_scale, 0, 1e6},
     {"rope.freq_base_swa", &Config::rope_theta_swa, 0, 1e12},
     {"rope.scaling.attn_factor", &Config::rope_factor, 1e-6, 1e6},
+    {"rope.scaling.yarn_beta_slow", &Config::yarn_beta_slow, 1e-6, 1e6},
+    {"rope.scaling.yarn_beta_fast", &Config::yarn_beta_fast, 1e-6, 1e6},
     {"embedding_scale", &Config::embedding_scale, -1e6, 1e6},
     {"residual_scale", &Config::residual_scale, -1e6, 1e6},
     {"attention.scale", &Config::attention_scale, 0, 1e6},
@@ -196,14 +200,17 @@ struct Reader {
       check(positions, original ? original->as_int() : std::nullopt, c.rope_long_after);
     }
     if (name == "none" || (name == "longrope" && factors)) return;
-    if (name != "linear") {
+    if (name != "linear" && name != "yarn") {
       return faults.add(full("rope.scaling.type").view(), ": ", name,
-                        ", wanted none, linear, or longrope with rope_factors_long.weight");
+                        ", wanted none, linear, yarn, or longrope with rope_factors_long.weight");
     }
     const auto factor = find("rope.scaling.factor");
     const auto x = factor ? factor->as_float() : std::nullopt;
     if (!x || !(*x > 0 && *x <= 1e6)) return faults.add(full("rope.scaling.factor").view(), ": wanted 0 to 1000000");
-    c.rope_linear = float(*x);
+    c.rope_stretch = float(*x);
+    if (name == "linear") return;
+    read(IntField{"rope.scaling.original_context_length", &Config::yarn_original, 1, 1 << 28, c.max_seq_len}, c);
+    if (*x > 1) c.rope_factor *= float(1 + 0.1 * log_f64(*x));
   }
 
   // Which layers have the window: all of them, those that an array says, or of every n all but the last.

@@ -45,9 +45,30 @@ struct Attention final : Block {
   }
 };
 
-// theta^(-2i/n_rot) / linear / divisor i, in f64, stored f32. Linear scaling divides positions, which is the same as
-// dividing frequencies. `divisors` names a tensor (the llama-3 scaling, longrope's factors) or nothing.
-Tensor inverse_frequencies(const BlockParts& parts, float theta, float linear, std::string_view divisors, bool is_needed) {
+// Which dims of a head YaRN stretches (Peng et al. 2023): wholly from `last` on, not at all before `first`, in between by a ramp.
+struct YarnRamp {
+  double first, last;
+
+  YarnRamp(const Config& c, float theta) {
+    const auto turning = [&](float times) {  // the dim that turns so often within the original context
+      constexpr double kTwoPi = 6.283185307179586;
+      return c.n_rot * log_f64(c.yarn_original / (double(times) * kTwoPi)) / (2 * log_f64(double(theta)));
+    };
+    const double most = c.n_rot - 1, fast = turning(c.yarn_beta_fast), slow = turning(c.yarn_beta_slow);
+    first = fast > 0 ? double(int32_t(fast < most ? fast : most)) : 0;
+    last = slow < most ? double(int32_t(slow > 0 ? slow : 0)) : most;
+    if (last < slow && last < most) last += 1;
+    if (!(last > first)) last = first + 0.001;
+  }
+  double share(int32_t i) const {
+    const double x = (i - first) / (last - first);
+    return x < 0 ? 0 : x > 1 ? 1 : x;
+  }
+};
+
+// theta^(-2i/n_rot) / stretch / divisor i, in f64, stored f32. `divisors` names a tensor (the llama-3 scaling, longrope's
+// factors) or nothing.
+Tensor inverse_frequencies(const BlockParts& parts, float theta, float stretch, std::string_view divisors, bool is_needed) {
   const int32_t n_rot = parts.config.n_rot, n = n_rot / 2;
   const Weights& w = parts.model_weights;
   const Tensor given = divisors.empty() ? Tensor{} : is_needed ? w.get_vector(divisors, n) : w.find_vector(divisors, n);
@@ -59,12 +80,15 @@ Tensor inverse_frequencies(const BlockParts& parts, float theta, float linear, s
     return {};
   }
   if (!given.empty()) parts.device.read(d, given);
+  const bool has_yarn = parts.config.yarn_original > 0 && stretch != 1;
+  const YarnRamp yarn(parts.config, theta);
   for (int32_t i = 0; i < n; ++i) {
     if (given.empty()) d[i] = 1;
     if (!(d[i] > 0 && d[i] < 1e30f))
       parts.faults.add(divisors, ": element ", i, " is ", double(d[i]), ", wanted a positive number");
     const double f = pow_f64(double(theta), -2.0 * i / n_rot);
-    inv_freq[i] = float(f / double(linear) / double(d[i]));
+    const double slow = has_yarn ? yarn.share(i) : 1;  // 1: wholly stretched
+    inv_freq[i] = float(f * (slow / double(stretch) + (1 - slow)) / double(d[i]));
   }
   parts.arena.rewind(mark);
   auto prepared = parts.device.prepare("rope.inv_freq", make_tensor(inv_freq, DType::f32, {n}), parts.arena);
@@ -83,11 +107,11 @@ ops::RopeAttrs read_rope(const BlockParts& parts, Rope style) {
   }
   rope.factor = c.rope_factor;
   if (c.rope_long_after > 0) {
-    rope.inv_freq = inverse_frequencies(parts, c.rope_theta, c.rope_linear, "rope_factors_short.weight", true);
-    rope.inv_freq_long = inverse_frequencies(parts, c.rope_theta, c.rope_linear, "rope_factors_long.weight", true);
+    rope.inv_freq = inverse_frequencies(parts, c.rope_theta, c.rope_stretch, "rope_factors_short.weight", true);
+    rope.inv_freq_long = inverse_frequencies(parts, c.rope_theta, c.rope_stretch, "rope_factors_long.weight", true);
     rope.long_after = c.rope_long_after;
   } else {
-    rope.inv_freq = inverse_frequencies(parts, c.rope_theta, c.rope_linear, "rope_freqs.weight", false);
+    rope.inv_freq = inverse_frequencies(parts, c.rope_theta, c.rope_stretch, "rope_freqs.weight", false);
   }
   return rope;
 }

@@ -37,7 +37,10 @@ struct Config {
   float norm_eps = 0;         // attention.layer_norm_rms_epsilon or layer_norm_epsilon
   float rope_theta = 10000;   // rope.freq_base
   float rope_theta_swa = 0;   // rope.freq_base_swa: of sliding layers, which then turn unscaled; 0: as the others
-  float rope_linear = 1;      // rope.scaling.factor of linear scaling: positions are divided by it
+  float rope_stretch = 1;     // rope.scaling.factor: positions are divided by it
+  int32_t yarn_original = 0;  // rope.scaling.original_context_length of YaRN, which stretches only what turns slowly: less than
+  float yarn_beta_slow = 1;   // ..yarn_beta_slow times within that context wholly, more than
+  float yarn_beta_fast = 32;  // ..yarn_beta_fast times not at all; 0: all dims alike
   float rope_factor = 1;      // rope.scaling.attn_factor: of sin and cos
   int32_t rope_long_after = 0;  // rope.scaling.original_context_length where there are two sets of frequencies: a stream
                                 // opened for more positions turns by rope_factors_long.weight; 0: one set
