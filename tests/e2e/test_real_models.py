@@ -62,16 +62,24 @@ class Gemma(Case):
 
 @unittest.skipUnless(MINILM.exists(), "skipped: no model")
 class MiniLm(Case):
-    def test_embeddings(self):
+    def check(self, model):
         for case in GOLDEN["all-minilm-l6-v2"]["cases"]:
             text, out = self.file("text", case["text"].encode()), str(self.folder / "e.npy")
-            ids = self.data_of(synapse("tokenize", "-m", str(MINILM), "-f", text, "--ids"))
+            ids = self.data_of(synapse("tokenize", "-m", model, "-f", text, "--ids"))
             self.assertEqual([int(i) for i in ids.split()][:256], case["ids"][:256])
-            self.data_of(synapse("embed", "-m", str(MINILM), "-f", text, "-o", out))
+            self.data_of(synapse("embed", "-m", model, "-f", text, "-o", out))
             found = npy(out)[1]
             self.assertEqual(len(found), len(case["embedding"]))
             self.assertLess(max(abs(a - b) for a, b in zip(found, case["embedding"])), 1e-5)
             self.assertAlmostEqual(math.fsum(x * x for x in found), 1, delta=1e-5)
+
+    def test_embeddings(self):
+        self.check(str(MINILM))
+
+    def test_embeddings_of_the_same_as_gguf(self):
+        path = str(self.folder / "minilm.gguf")
+        self.data_of(synapse("convert", str(MINILM), path, "--type", "F32"))
+        self.check(path)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ struct KindName {
   TokenizerKind kind;
   std::string_view model;  // tokenizer.ggml.model
 };
-constexpr KindName kKinds[] = {{TokenizerKind::byte_bpe, "gpt2"}, {TokenizerKind::spm_bpe, "llama"}, {TokenizerKind::trie, "rwkv"}};
+constexpr KindName kKinds[] = {{TokenizerKind::byte_bpe, "gpt2"}, {TokenizerKind::spm_bpe, "llama"}, {TokenizerKind::trie, "rwkv"},
+                               {TokenizerKind::wordpiece, "bert"}};
+constexpr std::string_view kWordBegin = "\u2581";  // of WordPiece in GGUF
 
 // A token of RWKV as GGUF has it: bytes that are not plain text as \xNN.
 std::string escaped(std::string_view token) {
@@ -36,18 +38,21 @@ class Writer {
 
   Status write(std::string_view model) {
     out_.text("tokenizer.ggml.model", model);
-    const std::string_view pre = spm() || trie() ? "" : gguf_pre_name(spec_.pre, spec_.ignore_merges);
-    if (!trie()) out_.text("tokenizer.ggml.pre", pre.empty() ? "default" : pre);
+    const std::string_view pre = merges() && !spm() ? gguf_pre_name(spec_.pre, spec_.ignore_merges) : "";
+    if (merges()) out_.text("tokenizer.ggml.pre", pre.empty() ? "default" : pre);
     write_tokens();
     if (spm()) write_scores();
-    if (!trie()) SYN_RETURN_IF_ERROR(write_merges());
-    write_ids();
+    if (merges()) SYN_RETURN_IF_ERROR(write_merges());
+    if (wordpiece()) SYN_RETURN_IF_ERROR(write_word_ids());
+    else write_ids();
     return write_rules();
   }
 
  private:
   bool spm() const { return spec_.kind == TokenizerKind::spm_bpe; }
   bool trie() const { return spec_.kind == TokenizerKind::trie; }
+  bool wordpiece() const { return spec_.kind == TokenizerKind::wordpiece; }
+  bool merges() const { return !trie() && !wordpiece(); }
   size_t n_known() const { return std::min(n_, spec_.tokens.size()); }
   TokenType type(size_t id) const {
     if (id >= n_known() || spec_.tokens[id].empty()) return TokenType::unused;
@@ -65,11 +70,19 @@ class Writer {
       tokens.push_back(ends                ? "<s>"
                        : !known            ? made.emplace_back("[PAD" + std::to_string(id) + "]")
                        : trie()            ? made.emplace_back(escaped(spec_.tokens[id]))
+                       : wordpiece()       ? made.emplace_back(word_token(spec_.tokens[id]))
                                            : spec_.tokens[id]);
       types.push_back(int32_t(ends ? TokenType::control : type(id)));
     }
     out_.texts("tokenizer.ggml.tokens", tokens);
     out_.put("tokenizer.ggml.token_type", meta_array(types));
+  }
+
+  // U+2581 before what begins a word, nothing before what goes on; [CLS] and its like stay as they are.
+  std::string word_token(std::string_view token) const {
+    if (token.starts_with('[') && token.ends_with(']') && token.size() > 2) return std::string(token);
+    if (!spec_.next_prefix.empty() && token.starts_with(spec_.next_prefix)) return std::string(token.substr(spec_.next_prefix.size()));
+    return spec_.first_prefix.empty() ? std::string(kWordBegin).append(token) : std::string(token);
   }
 
   // Where merges decide there are no scores: those that would merge in the same order are made up, for
@@ -106,6 +119,19 @@ class Writer {
     }
     out_.texts("tokenizer.ggml.merges", std::vector<std::string_view>(merges.begin(), merges.end()));
     if (spm()) out_.put(kByMergesKey, meta_bool(true));
+    return {};
+  }
+
+  Status write_word_ids() {
+    if (spec_.prefix.size() > 1 || spec_.suffix.size() > 1) return fail(Code::unsupported, "tokenizer: more than one id before or after a text");
+    const int32_t cls = spec_.prefix.empty() ? spec_.bos_id : spec_.prefix[0], sep = spec_.suffix.empty() ? spec_.eos_id : spec_.suffix[0];
+    const std::pair<std::string_view, int32_t> ids[] = {{"tokenizer.ggml.cls_token_id", cls},
+                                                        {"tokenizer.ggml.seperator_token_id", sep},  // so GGUF spells it
+                                                        {"tokenizer.ggml.unknown_token_id", spec_.unk_id},
+                                                        {"tokenizer.ggml.padding_token_id", spec_.pad_id}};
+    for (const auto& [key, id] : ids) out_.put(key, meta_u32(uint32_t(id)));
+    out_.put("tokenizer.ggml.add_bos_token", meta_bool(!spec_.prefix.empty()));
+    out_.put("tokenizer.ggml.add_eos_token", meta_bool(!spec_.suffix.empty()));
     return {};
   }
 
@@ -146,7 +172,7 @@ class Writer {
         out_.put(rule.key, meta_bool(spec_.*rule.flag));
     }
     write_cuts(read);
-    write_normalizers();
+    write_normalizers(read);
     if (!std::ranges::equal(read.prefix, spec_.prefix)) out_.put(kPrefixKey, meta_array(spec_.prefix));
     if (!std::ranges::equal(read.suffix, spec_.suffix)) out_.put(kSuffixKey, meta_array(spec_.suffix));
     write_added(read);
@@ -167,11 +193,12 @@ class Writer {
     out_.put(kKeepRestKey, meta_array(keep_rest));
   }
 
-  void write_normalizers() {
+  void write_normalizers(const TokenizerSpec& read) {
+    if (std::ranges::equal(read.normalizers, spec_.normalizers)) return;
     std::vector<std::string_view> texts;
     for (const Normalizer& n : spec_.normalizers)
       texts.insert(texts.end(), {normal_step_name(n.step), n.from, n.to});
-    if (!texts.empty()) out_.texts(kNormalizersKey, texts);
+    out_.texts(kNormalizersKey, texts);
   }
 
   void write_added(const TokenizerSpec& read) {
@@ -209,7 +236,9 @@ Status put_tokenizer(const TokenizerSpec& spec, int64_t vocab_size, Metadata& ou
   const auto kind = std::ranges::find(kKinds, spec.kind, &KindName::kind);
   if (kind == std::end(kKinds))
     return fail(Code::unsupported,
-                "tokenizer: neither byte-level nor SentencePiece BPE nor RWKV's; only these are written as GGUF");
+                "tokenizer: neither byte-level nor SentencePiece BPE nor WordPiece nor RWKV's; only these are written as GGUF");
+  if (spec.kind == TokenizerKind::wordpiece && spec.max_word_chars != TokenizerSpec().max_word_chars)
+    return fail(Code::unsupported, "tokenizer: max_input_chars_per_word ", spec.max_word_chars, " has no form in GGUF");
   if (!spec.word_suffix.empty())
     return fail(Code::unsupported, "tokenizer: end_of_word_suffix has no form in GGUF");
   const size_t n = vocab_size > 0 ? size_t(vocab_size) : spec.tokens.size();

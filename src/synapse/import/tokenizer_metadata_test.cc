@@ -90,6 +90,32 @@ TEST(tokenizer_metadata, cuts_patterns_and_normalizers_come_back) {
   }
 }
 
+constexpr std::string_view kWords = R"J({"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+    "max_input_chars_per_word": 100, "vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "a": 4, "##b": 5, "b": 6, "A": 7, "[": 8, "]": 9}},
+  "added_tokens": [{"id": 0, "content": "[PAD]", "special": true}, {"id": 1, "content": "[UNK]", "special": true},
+    {"id": 2, "content": "[CLS]", "special": true}, {"id": 3, "content": "[SEP]", "special": true}],
+  "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": LOWER},
+  "pre_tokenizer": {"type": "BertPreTokenizer"}, "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+  "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]"}}, {"Sequence": {"id": "A"}},
+    {"SpecialToken": {"id": "[SEP]"}}], "special_tokens": {"[CLS]": {"ids": [2]}, "[SEP]": {"ids": [3]}}}})J";
+
+TEST(tokenizer_metadata, words_of_both_cases_come_back) {
+  for (const char* lower : {"true", "false"}) {
+    std::string json(kWords);
+    json.replace(json.find("LOWER"), 5, lower);
+    const FromJson from(json);
+    ASSERT_EQ(from.error, "");
+    const ReadBack to(from.spec, 10);
+    ASSERT_EQ(to.error, "");
+    EXPECT_EQ(to.metadata.find("synapse.tokenizer.normalizers") == nullptr, lower == std::string_view("true"));
+    for (const char* text : {"ab a", "AB", "b[SEP]a", "[ a ]", "c", ""}) {
+      EXPECT_EQ(to.encode(text), from.encode(text)) << text;
+      EXPECT_EQ(to.decode(to.encode(text)), from.decode(from.encode(text))) << text;
+    }
+    EXPECT_EQ(to.encode("Ab"), lower == std::string_view("true") ? (std::vector<int32_t>{2, 4, 5, 3}) : (std::vector<int32_t>{2, 7, 5, 3}));
+  }
+}
+
 TEST(tokenizer_metadata, scores_made_of_merges_merge_in_the_same_order) {
   const FromJson from(kOdd);
   const ReadBack to(from.spec, 0);

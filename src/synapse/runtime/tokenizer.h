@@ -102,6 +102,7 @@ enum class NormalStep : uint8_t {
 struct Normalizer {
   NormalStep step = NormalStep::nfc;
   std::string_view from = {}, to = {};
+  constexpr bool operator==(const Normalizer&) const = default;
 };
 
 enum class TokenType : uint8_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };  // GGUF's

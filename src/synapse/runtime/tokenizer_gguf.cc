@@ -206,6 +206,7 @@ Result<TokenizerSpec> bert_spec(const Checkpoint& checkpoint, TokenizerSpec& spe
   ids[1] = spec.eos_id;
   spec.prefix = ids.subspan(0, read_flag(checkpoint, "tokenizer.ggml.add_bos_token", true) && spec.bos_id >= 0);
   spec.suffix = ids.subspan(1, read_flag(checkpoint, "tokenizer.ggml.add_eos_token", true) && spec.eos_id >= 0);
+  SYN_RETURN_IF_ERROR(read_tokenizer_rules(checkpoint, spec, arena));
   return spec;
 }
 
