@@ -43,13 +43,24 @@ def row_of(kind, path, result, weights):
             "same_top_token": with_error(result["top1_agreement"], 4)}
 
 
+def machine_of(binary):
+    doctor = json.loads(synapse(binary, "doctor", "--json"))
+    return {"cpu": doctor["cpu"], "isa": doctor["kernels"], "threads": doctor["threads"], "system": platform.platform()}
+
+
+def protocol_of(result):
+    p, text = result["protocol"], result["text"]
+    return (f"{text['file']} (sha256 {text['sha256'][:12]}), first {p['windows']} windows of {p['window']} tokens, BOS {p['bos']}, "
+            f"second half of each scored: {p['tokens_scored']} tokens")
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("model")
     ap.add_argument("text")
     ap.add_argument("--name", help="of the model, in the table")
     ap.add_argument("--types")
-    ap.add_argument("--chunks", type=int, default=100)
+    ap.add_argument("--chunks", type=int, help="windows (default: the whole text)")
     ap.add_argument("-c", "--ctx-size", type=int, default=0)
     ap.add_argument("--pure", action="store_true")
     ap.add_argument("--imatrix")
@@ -58,6 +69,7 @@ def main():
     args = ap.parse_args()
 
     more = (["--pure"] if args.pure else []) + (["--imatrix", args.imatrix] if args.imatrix else [])
+    window = (["--chunks", args.chunks] if args.chunks else []) + (["-c", args.ctx_size] if args.ctx_size else [])
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         base, path = f"{folder}/f32.gguf", f"{folder}/model.gguf"
@@ -65,22 +77,17 @@ def main():
         for kind in args.types.split(",") if args.types else known_types(args.binary):
             plan = json.loads(synapse(args.binary, "quantize", base, path, kind, *more, "--dry-run", "--json"))
             synapse(args.binary, "quantize", base, path, kind, *more, "--force")
-            window = ["-c", args.ctx_size] if args.ctx_size else []
-            result = json.loads(synapse(args.binary, "eval", "kl", "-m", path, "--base", base, "-f", args.text, "--chunks", args.chunks,
-                                        *window, "--json"))
+            result = json.loads(synapse(args.binary, "eval", "kl", "-m", path, "--base", base, "-f", args.text, *window, "--json"))
             rows.append(row_of(kind, path, result, plan))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    doctor = json.loads(synapse(args.binary, "doctor", "--json"))
-    p, text = result["protocol"], result["text"]
     name = args.name or Path(args.model).stem
     result = {
         "bench": f"formats of {name}",
-        "machine": {"cpu": doctor["cpu"], "isa": doctor["kernels"], "threads": doctor["threads"], "system": platform.platform()},
-        "protocol": f"{text['file']} (sha256 {text['sha256'][:12]}), first {p['windows']} windows of {p['window']} tokens, BOS {p['bos']}, "
-                    f"second half of each scored: {p['tokens_scored']} tokens; base: the same weights as F32; ± is a standard error"
+        "machine": machine_of(args.binary),
+        "protocol": protocol_of(result) + "; base: the same weights as F32; ± is a standard error"
                     + ("; every matrix of the type's own format" if args.pure else "; the mixes of `synapse quantize`")
                     + ("; with an imatrix" if args.imatrix else ""),
-        "text": text,
+        "text": result["text"],
         "rows": rows,
     }
     made = json.dumps(result, indent=1)

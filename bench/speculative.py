@@ -15,6 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from formats import machine_of
+
 
 def main():
     parser = argparse.ArgumentParser()
@@ -32,11 +34,15 @@ def main():
         if done.returncode:
             sys.exit(done.stdout + done.stderr)
         result = json.loads(out.read_text())
-    result["command"] = f"bench/speculative.py --prompts {args.prompts} --tokens {args.tokens}"
-    print(f"{'model':24} {'temp':>4} {'drafter':8} {'prompts':>7} {'accepted':>9} {'tokens/call':>12} {'repetitive':>11}")
-    for r in result["runs"]:
-        print(f"{r['model']:24} {r['temperature']:4} {r['drafter']:8} {r['prompts']:7} {r['acceptance']:8.1%} "
-              f"{r['tokens_per_pass']:12.2f} {r['tokens_per_pass_repetitive']:11.2f}")
+    rows = [{"model": r["model"], "temperature": r["temperature"], "drafter": r["drafter"], "prompts": r["prompts"], "equal": r["equal"],
+             "accepted": r["acceptance"], "tokens_a_pass": r["tokens_per_pass"],
+             "tokens_a_pass_repetitive": r["tokens_per_pass_repetitive"]} for r in result["runs"]]
+    for row in rows:
+        print(json.dumps(row))
+    result = {"bench": "speculative decoding", "machine": machine_of(f"{args.build}/synapse"),
+              "protocol": f"{args.prompts} prompts, {result['tokens_each']} tokens each, of which half repeat themselves; equal: continuations "
+                          "that are those of plain decoding, token for token; draft is a model of the first half of the layers, ngram the text "
+                          "itself, early the first half of the model's own layers", "rows": rows}
     if args.out:
         Path(args.out).write_text(json.dumps(result, indent=2) + "\n")
 

@@ -1,6 +1,8 @@
 // synapse eval: how well a model predicts a text, and how far it is from the one it was made of. Each result says by
 // which protocol it came about.
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 
 #include "input.h"
@@ -19,7 +21,7 @@ constexpr int32_t kHeadRows = 32;               // positions that the head is co
 
 struct EvalFlags {
   Flags flags;
-  std::string what, file, base;
+  std::string what, file, base, base_cache_type;
   int64_t chunks = 0;
   int32_t stride = 0;
   bool json = false;
@@ -134,7 +136,9 @@ Status eval(const EvalFlags& o) {
   SYN_TRY(scorer, Scorer::open(o.flags, o.flags.model));
   std::unique_ptr<Scorer> base;
   if (with_base) {
-    SYN_TRY(opened, Scorer::open(o.flags, o.base));
+    Flags flags = o.flags;
+    if (!o.base_cache_type.empty()) flags.cache_type_k = flags.cache_type_v = o.base_cache_type;
+    SYN_TRY(opened, Scorer::open(flags, o.base));
     base = std::move(opened);
   }
   Engine& engine = scorer->engine();
@@ -209,6 +213,7 @@ void add_eval(CLI::App& app, Action& action) {
       "  synapse eval perplexity -m model-Q4_K_M.gguf -f wiki.test.raw\n"
       "  synapse eval perplexity -m model.gguf -f text.txt -c 1024 --stride 512 --json\n"
       "  synapse eval kl -m model-Q4_K_M.gguf --base model-F16.gguf -f wiki.test.raw --chunks 40\n"
+      "  synapse eval kl -m model.gguf --base model.gguf --base-cache-type f32 -ctk q8_0 -ctv q4_0 -f wiki.test.raw\n"
       "\nThe text is cut into windows of -c tokens (512, or the model's context if that is shorter), each beginning with BOS where the\n"
       "tokenizer adds one, and the second half of each is scored: llama.cpp's perplexity. With --stride the windows overlap and every\n"
       "token is scored once, after as many as the window holds: Hugging Face's. An error is the standard error of a mean over tokens.\n"
@@ -217,7 +222,10 @@ void add_eval(CLI::App& app, Action& action) {
   verb->add_option("what", o.what, "perplexity or kl")->required()->check(CLI::IsMember({"perplexity", "kl"}));
   add_model_flag(*verb, o.flags);
   verb->add_option("-f,--file", o.file, "the text; - reads stdin")->required();
-  verb->add_option("--base", o.base, "for kl: the model to compare with");
+  CLI::Option* base = verb->add_option("--base", o.base, "for kl: the model to compare with");
+  verb->add_option("--base-cache-type", o.base_cache_type, "for kl: format of its cached keys and values (default: as the model's)")
+      ->needs(base)
+      ->check(cache_types());
   verb->add_option("--chunks", o.chunks, "windows to score at most (default: the whole text)")->check(CLI::Range(1, INT32_MAX));
   verb->add_option("--stride", o.stride, "begin a window every so many tokens and score what is new in it")->check(CLI::Range(1, INT32_MAX));
   verb->add_flag("--json", o.json, "the results and the protocol as one JSON object");

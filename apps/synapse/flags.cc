@@ -51,6 +51,8 @@ void add_compute_flags(CLI::App& verb, Flags& flags) {
   add_isa_flag(verb, flags);
 }
 
+CLI::Validator cache_types() { return CLI::IsMember({"f32", "f16", "q8_0", "q4_0"}); }
+
 void add_context_flags(CLI::App& verb, Flags& flags) {
   verb.add_option("-c,--ctx-size", flags.ctx_size, "context in tokens (default: the model's)")
       ->envname("SYNAPSE_CTX_SIZE")
@@ -59,14 +61,13 @@ void add_context_flags(CLI::App& verb, Flags& flags) {
       ->envname("SYNAPSE_BATCH_SIZE")
       ->take_last()
       ->check(CLI::Range(1, 65536));
-  const CLI::IsMember is_cache_type({"f32", "f16", "q8_0", "q4_0"});
   verb.add_option("--cache-type-k", flags.cache_type_k,
                   "-ctk: format of cached keys, f32, f16, q8_0 or q4_0 (default: f32 for a small or all-float model, else f16)")
       ->envname("SYNAPSE_CACHE_TYPE_K")
-      ->check(is_cache_type);
+      ->check(cache_types());
   verb.add_option("--cache-type-v", flags.cache_type_v, "-ctv: format of cached values, likewise")
       ->envname("SYNAPSE_CACHE_TYPE_V")
-      ->check(is_cache_type);
+      ->check(cache_types());
   verb.add_option("--memory-budget", flags.memory_budget,
                   "most memory for everything together, like 64MiB; without -c the longest context that fits is chosen "
                   "(default: none)")

@@ -23,6 +23,7 @@ void add_model_flag(CLI::App& verb, Flags& flags);    // -m --family-dir
 void add_family_flag(CLI::App& verb, Flags& flags);   // --family-dir
 void add_isa_flag(CLI::App& verb, Flags& flags);      // --isa
 void add_compute_flags(CLI::App& verb, Flags& flags);  // -t --isa
+CLI::Validator cache_types();                        // of --cache-type-k and its like
 void add_context_flags(CLI::App& verb, Flags& flags);  // -c -b -ctk -ctv --memory-budget
 
 // Refuses an --isa (or SYNAPSE_ISA) that this processor lacks, naming those it has.
