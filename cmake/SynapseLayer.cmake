@@ -18,14 +18,26 @@ endif()
 # For what runs once and is large: options, tests of a layer. Most of the time of a build would go into making them fast.
 if(SYNAPSE_SANITIZE)
   set(SYNAPSE_HASTY -O0)
+  set(SYNAPSE_IS_SANITIZED 1)  # for tests, which do less of the same there
 else()
   set(SYNAPSE_HASTY -O1)
+  set(SYNAPSE_IS_SANITIZED 0)
 endif()
 
 set(SYNAPSE_FREESTANDING -fno-exceptions -fno-rtti -fno-threadsafe-statics)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND SYNAPSE_FREESTANDING -fno-gnu-unique)  # such symbols cannot be made local
 endif()
+
+# What every test file reads before its first line: parsed once for each program that has several.
+function(synapse_precompile_tests target)
+  get_target_property(sources ${target} SOURCES)
+  list(LENGTH sources n)
+  if(n GREATER 2)
+    target_precompile_headers(${target} PRIVATE <gtest/gtest.h> <algorithm> <cmath> <cstring> <deque> <filesystem> <fstream> <functional>
+                              <map> <memory> <optional> <span> <string> <vector>)
+  endif()
+endfunction()
 
 function(synapse_layer name)
   cmake_parse_arguments(ARG "HOSTED" "DIR" "DEPS;SOURCES;FOLDERS" ${ARGN})
@@ -71,7 +83,8 @@ function(synapse_layer name)
     target_link_libraries(${name}_test synapse_${name} synapse_platform GTest::gtest_main)
     target_compile_options(${name}_test PRIVATE ${SYNAPSE_HASTY})
     target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR})  # "tests/..."
-    target_compile_definitions(${name}_test PRIVATE SYNAPSE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    target_compile_definitions(${name}_test PRIVATE SYNAPSE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" SYNAPSE_IS_SANITIZED=${SYNAPSE_IS_SANITIZED})
+    synapse_precompile_tests(${name}_test)
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()
 endfunction()

@@ -43,6 +43,7 @@ TEST_F(CpuDeviceTest, every_variant_and_thread_count_gives_the_bits_of_scalar) {
       CpuDevice single(k, *one);
       const uint64_t alone = op_cases::run(c, single, arena_);
       if (c.attrs.exact) { EXPECT_EQ(alone, wanted) << c.name << " on " << k.isa; }
+      if (SYNAPSE_IS_SANITIZED && &k != &kernel_variants().back()) continue;  // threads do the same with all of them
       for (Pool* pool : {&two, &three}) {
         CpuDevice device(k, **pool);
         EXPECT_EQ(op_cases::run(c, device, arena_), alone) << c.name << " on " << k.isa << ", threads";

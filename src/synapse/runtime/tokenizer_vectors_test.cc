@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(vocabularies, published_gguf, ::testing::ValuesIn(kVect
 
 // Half of it any bytes, half of it pieces that patterns and merges stumble over.
 TEST(published_gguf, ten_megabytes_of_any_bytes_come_back) {
-  constexpr size_t kHalf = 5'000'000;
+  constexpr size_t kHalf = SYNAPSE_IS_SANITIZED ? 500'000 : 5'000'000;
   constexpr std::string_view kPieces[] = {"    ", "\n\n", "aaaaaaaa", "\xF0\x9F", "1234", "<|endoftext|>", "'s", "\xE2\x80\x8D", "\xC2\xA0", "ABCdef", "...."};
   const std::string file = read_file(test_data("tokenizers/ggml-vocab-gpt-2.gguf"));
   if (file.empty()) GTEST_SKIP() << "no " << test_data("tokenizers/ggml-vocab-gpt-2.gguf");

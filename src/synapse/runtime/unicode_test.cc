@@ -91,8 +91,10 @@ TEST(unicode, white_space_has_25_code_points) {
   EXPECT_EQ(char_class(kInvalidByte + 0x20), CharClass::other);
 }
 
+constexpr uint32_t kStep = SYNAPSE_IS_SANITIZED ? 7 : 1;  // every one, where it does not take long
+
 TEST(unicode, nfc_of_every_code_point_equals_utf8procs) {
-  for (uint32_t c = 1; c < kCodePoints; ++c) {
+  for (uint32_t c = 1; c < kCodePoints; c += kStep) {
     if (!judged(c)) continue;
     const std::string alone = utf8({c}), among = utf8({'a', 0x315, 0x300, 0x316, c, 0x327, 0x301});
     ASSERT_EQ(nfc(alone), oracle(alone, kNfc)) << std::hex << c;
@@ -101,7 +103,7 @@ TEST(unicode, nfc_of_every_code_point_equals_utf8procs) {
 }
 
 TEST(unicode, other_forms_of_every_code_point_equal_utf8procs) {
-  for (uint32_t c = 1; c < kCodePoints; ++c) {
+  for (uint32_t c = 1; c < kCodePoints; c += kStep) {
     if (!judged(c)) continue;
     const std::string s = utf8({'a', c, 0x327, 0x301});
     for (const NormalForm form : {kNfd, kNfkc, kNfkd}) ASSERT_EQ(normal(s, form), oracle(s, form)) << std::hex << c;
