@@ -2,8 +2,11 @@
 // format for all families; and that reading a text at once or token by token makes no difference to a single bit.
 #include "goldens.h"
 
-#include "synapse/quant/mix.h"
+#include <numeric>
+
+#include "synapse/quant/collect.h"
 #include "synapse/quant/quantize.h"
+#include "synapse/quant/quantize_model.h"
 
 namespace synapse::test {
 namespace {
@@ -110,6 +113,53 @@ INSTANTIATE_TEST_SUITE_P(families, QuantisedGolden, testing::ValuesIn(kGoldens),
     if (c == '-') c = '_';
   return name;
 });
+
+// An expert's inputs are those rows of its layer's that the router sent to it: together as many times as each row was sent.
+TEST(imatrix, experts_see_the_rows_that_were_chosen_for_them) {
+  for (const char* name : {"qwen3-moe", "jamba", "qwen2-moe"}) {
+    SCOPED_TRACE(name);
+    const Golden golden(name);
+    ASSERT_TRUE(golden.source);
+    Engine engine(golden.source->checkpoint(), kernels(), 2, f32_cache());
+    ASSERT_TRUE(engine.status().ok()) << engine.status().message();
+    ImatrixCollector collector(engine.model(), engine.device(), false);
+    SessionOptions options = engine.options();
+    options.recorder = &collector;
+    const auto ids = ints(golden.json["cases"].at(0)["ids"]);
+    ASSERT_TRUE(engine.session(options).feed(ids).ok());
+    const auto made = collector.finish();
+    ASSERT_TRUE(made.ok()) << made.status().message();
+
+    const Config& c = engine.model().config();
+    int32_t n_layers = 0, n_moe = 0;
+    for (int32_t layer = 0; layer < c.n_layers; ++layer) {
+      const auto entry = [&](const char* part) { return made->entries.find("blk." + std::to_string(layer) + "." + part + ".weight"); };
+      const auto router = entry("ffn_gate_inp"), gate = entry("ffn_gate_exps"), down = entry("ffn_down_exps");
+      n_moe += c.moe.has(layer);
+      if (router == made->entries.end()) continue;
+      ++n_layers;
+      ASSERT_NE(gate, made->entries.end());
+      ASSERT_NE(down, made->entries.end());
+      const ImatrixEntry &all = router->second, &experts = gate->second;
+      ASSERT_EQ(experts.counts.size(), size_t(c.n_experts));
+      EXPECT_EQ(std::accumulate(experts.counts.begin(), experts.counts.end(), 0.0f), float(int32_t(ids.size()) * c.n_experts_used));
+      EXPECT_EQ(down->second.counts, experts.counts);
+      const size_t columns = all.sums.size();
+      for (size_t i = 0; i < columns; ++i) {
+        double sum = 0;
+        for (size_t e = 0; e < experts.counts.size(); ++e) sum += double(experts.sums[e * columns + i]);
+        ASSERT_NEAR(sum, c.n_experts_used * double(all.sums[i]), 1e-5 * sum) << "column " << i;
+      }
+    }
+    EXPECT_EQ(n_layers, n_moe);
+    EXPECT_GT(n_layers, 0);
+
+    QuantizeOptions how;
+    how.mix.mix = find_mix("Q4_K_M"), how.mix.has_imatrix = true, how.imatrix = &*made;
+    const auto plan = plan_quantization(*golden.source, how);
+    EXPECT_TRUE(plan.ok()) << plan.status().message();
+  }
+}
 
 }  // namespace
 }  // namespace synapse::test
