@@ -37,7 +37,7 @@ function(synapse_precompile_tests target)
     target_precompile_headers(${target} PRIVATE <gtest/gtest.h> <algorithm> <cmath> <cstring> <deque> <filesystem> <fstream> <functional>
                               <map> <memory> <optional> <span> <string> <vector>)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # GCC 12 warns of std::string's own copies once they are precompiled
-      target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-restrict)
+      target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
     endif()
   endif()
 endfunction()

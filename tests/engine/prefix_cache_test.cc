@@ -7,20 +7,7 @@
 namespace synapse::test {
 namespace {
 
-struct Kind {
-  int32_t window;
-  Memory memory;
-  const char* architecture = "llama";
-};
-void PrintTo(const Kind& k, std::ostream* os) { *os << k.architecture << " window " << k.window << " memory " << int(k.memory); }
-
-Shape shape_of(const Kind& k) {
-  Shape shape;
-  shape.window = k.window, shape.max_seq_len = 2048, shape.hidden_dim = 64;
-  return shape;
-}
-
-class PrefixCacheTest : public testing::TestWithParam<Kind> {
+class PrefixCacheTest : public testing::TestWithParam<StateKind> {
  protected:
   TinyCheckpoint tiny{GetParam().architecture, DType::q8_0, shape_of(GetParam())};
   Checkpoint checkpoint = tiny.get();
@@ -172,10 +159,10 @@ TEST_P(PrefixCacheTest, a_small_cache_and_a_full_pool_stop_nobody) {
 }
 
 INSTANTIATE_TEST_SUITE_P(kinds, PrefixCacheTest,
-                         testing::Values(Kind{0, Memory::keys}, Kind{40, Memory::keys}, Kind{150, Memory::keys},
-                                         Kind{0, Memory::keys_and_rows}, Kind{40, Memory::keys_and_rows}, Kind{0, Memory::rows},
-                                         Kind{0, Memory::keys, "mamba"}, Kind{0, Memory::keys, "rwkv7"},
-                                         Kind{0, Memory::keys, "falcon-h1"}, Kind{0, Memory::keys, "qwen3next"}));
+                         testing::Values(StateKind{0, Memory::keys}, StateKind{40, Memory::keys}, StateKind{150, Memory::keys},
+                                         StateKind{0, Memory::keys_and_rows}, StateKind{40, Memory::keys_and_rows}, StateKind{0, Memory::rows},
+                                         StateKind{0, Memory::keys, "mamba"}, StateKind{0, Memory::keys, "rwkv7"},
+                                         StateKind{0, Memory::keys, "falcon-h1"}, StateKind{0, Memory::keys, "qwen3next"}));
 
 }  // namespace
 }  // namespace synapse::test

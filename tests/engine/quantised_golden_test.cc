@@ -130,6 +130,17 @@ TEST(imatrix, experts_see_the_rows_that_were_chosen_for_them) {
     const auto made = collector.finish();
     ASSERT_TRUE(made.ok()) << made.status().message();
 
+    // Token by token there is no doubt whose row it is.
+    ImatrixCollector slow(engine.model(), engine.device(), false);
+    options.recorder = &slow, options.chunk = 1;
+    ASSERT_TRUE(engine.session(options).feed(ids).ok());
+    const auto same = slow.finish();
+    ASSERT_TRUE(same.ok()) << same.status().message();
+    for (const auto& [weight, entry] : made->entries) {
+      EXPECT_EQ(entry.counts, same->entries.at(weight).counts) << weight;
+      EXPECT_EQ(entry.sums, same->entries.at(weight).sums) << weight;
+    }
+
     const Config& c = engine.model().config();
     int32_t n_layers = 0, n_moe = 0;
     for (int32_t layer = 0; layer < c.n_layers; ++layer) {

@@ -7,20 +7,7 @@
 namespace synapse::test {
 namespace {
 
-struct Kind {
-  int32_t window;
-  Memory memory;
-  const char* architecture = "llama";
-};
-void PrintTo(const Kind& k, std::ostream* os) { *os << k.architecture << " window " << k.window << " memory " << int(k.memory); }
-
-Shape shape_of(const Kind& k) {
-  Shape shape;
-  shape.window = k.window, shape.max_seq_len = 4096, shape.hidden_dim = 64;
-  return shape;
-}
-
-class StateTest : public testing::TestWithParam<Kind> {
+class StateTest : public testing::TestWithParam<StateKind> {
  protected:
   bool has_rows() { return engine.model().state_layout().n_row_floats > 0; }
   TinyCheckpoint tiny{GetParam().architecture, DType::q8_0, shape_of(GetParam())};
@@ -184,10 +171,10 @@ TEST_P(StateTest, a_damaged_file_is_refused_whatever_it_says) {
 }
 
 INSTANTIATE_TEST_SUITE_P(kinds, StateTest,
-                         testing::Values(Kind{0, Memory::keys}, Kind{40, Memory::keys}, Kind{150, Memory::keys},
-                                         Kind{0, Memory::keys_and_rows}, Kind{40, Memory::keys_and_rows}, Kind{0, Memory::rows},
-                                         Kind{0, Memory::keys, "mamba"}, Kind{0, Memory::keys, "rwkv7"},
-                                         Kind{0, Memory::keys, "falcon-h1"}, Kind{0, Memory::keys, "qwen3next"}));
+                         testing::Values(StateKind{0, Memory::keys}, StateKind{40, Memory::keys}, StateKind{150, Memory::keys},
+                                         StateKind{0, Memory::keys_and_rows}, StateKind{40, Memory::keys_and_rows}, StateKind{0, Memory::rows},
+                                         StateKind{0, Memory::keys, "mamba"}, StateKind{0, Memory::keys, "rwkv7"},
+                                         StateKind{0, Memory::keys, "falcon-h1"}, StateKind{0, Memory::keys, "qwen3next"}));
 
 TEST(state_layout, slots_and_rows_are_counted) {
   StateLayout layout;

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <deque>
+#include <ostream>
 #include <vector>
 
 #include "synapse/base/rng.h"
@@ -31,6 +32,19 @@ class TinyCheckpoint {
 
 // What a stream remembers.
 enum class Memory : uint8_t { keys, keys_and_rows, rows };
+
+// A small model by what its streams remember.
+struct StateKind {
+  int32_t window;
+  Memory memory;
+  const char* architecture = "llama";
+};
+inline void PrintTo(const StateKind& k, std::ostream* os) { *os << k.architecture << " window " << k.window << " memory " << int(k.memory); }
+inline Shape shape_of(const StateKind& k) {
+  Shape shape;
+  shape.window = k.window, shape.max_seq_len = 4096, shape.hidden_dim = 64;
+  return shape;
+}
 
 // A checkpoint built on a device, with a page pool and as many sessions as asked for.
 class Engine {

@@ -51,34 +51,20 @@ Result<std::unique_ptr<Source>> Source::open(const std::string& name, Faults& fa
 
 Status Source::open_file(const fs::path& file) {
   SYN_TRY(mapped, platform::MappedFile::open(file.c_str()));
-  if (has_rwkv_magic(mapped.bytes())) return open_rwkv(file, std::move(mapped));
-  const bool is_llama2c =
-      has_llama2c_magic(mapped.bytes()) || (file.extension() == ".bin" && !has_gguf_magic(mapped.bytes()));
-  return is_llama2c ? open_llama2c(file, std::move(mapped)) : open_gguf(file, std::move(mapped));
+  const auto bytes = mapped.bytes();
+  if (has_rwkv_magic(bytes)) return open_single(file, std::move(mapped), Form::rwkv, rwkv_bin_arena_bytes(bytes), read_rwkv_bin);
+  if (has_llama2c_magic(bytes) || (file.extension() == ".bin" && !has_gguf_magic(bytes)))
+    return open_single(file, std::move(mapped), Form::llama2c, size_t(kLlama2cArenaBytes), read_llama2c);
+  return open_gguf(file, std::move(mapped));
 }
 
-Status Source::open_llama2c(const fs::path& file, platform::MappedFile mapped) {
-  form_ = Form::llama2c;
+Status Source::open_single(const fs::path& file, platform::MappedFile mapped, Form form, Result<size_t> arena_bytes, Reader* read) {
+  form_ = form;
   name_ = file.stem().string();
-  SYN_TRY(tables, Region::make(kLlama2cArenaBytes));
+  if (!arena_bytes.ok()) return about(file, arena_bytes.status());
+  SYN_TRY(tables, Region::make(*arena_bytes));
   tables_ = std::move(tables);
-  const Result<Checkpoint> checkpoint = read_llama2c(mapped.bytes(), name_, tables_.arena());
-  if (!checkpoint.ok()) return about(file, checkpoint.status());
-  checkpoint_ = *checkpoint;
-  n_files_ = 1;
-  file_bytes_ = mapped.bytes().size();
-  files_.push_back(std::move(mapped));
-  return {};
-}
-
-Status Source::open_rwkv(const fs::path& file, platform::MappedFile mapped) {
-  form_ = Form::rwkv;
-  name_ = file.stem().string();
-  const Result<size_t> bytes = rwkv_bin_arena_bytes(mapped.bytes());
-  if (!bytes.ok()) return about(file, bytes.status());
-  SYN_TRY(tables, Region::make(*bytes));
-  tables_ = std::move(tables);
-  const Result<Checkpoint> checkpoint = read_rwkv_bin(mapped.bytes(), name_, tables_.arena());
+  const Result<Checkpoint> checkpoint = read(mapped.bytes(), name_, tables_.arena());
   if (!checkpoint.ok()) return about(file, checkpoint.status());
   checkpoint_ = *checkpoint;
   n_files_ = 1;

@@ -48,8 +48,8 @@ class Source {
 
   Status open_file(const std::filesystem::path& file);
   Status open_gguf(const std::filesystem::path& file, platform::MappedFile first);
-  Status open_llama2c(const std::filesystem::path& file, platform::MappedFile mapped);
-  Status open_rwkv(const std::filesystem::path& file, platform::MappedFile mapped);
+  using Reader = Result<Checkpoint>(std::span<const uint8_t> file, std::string_view name, Arena& arena);
+  Status open_single(const std::filesystem::path& file, platform::MappedFile mapped, Form form, Result<size_t> arena_bytes, Reader* read);
   Status open_folder(const std::filesystem::path& folder, Faults& faults);
   Result<TokenizerSpec> read_tokenizer();
   Result<TokenizerSpec> read_gguf_tokenizer();
