@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Rewrites the table of results in README.md from bench/results/*.json: make_results.py [--check].
+"""Makes docs/results.md of bench/results/*.json, and the tables in README.md of those that IN_README names: make_results.py [--check].
 
 A result file is {"bench", "machine": {"cpu", "isa", "threads", ...}, "protocol", "rows": [{...}]}; a cell is a number, a text,
 {"median", "spread"} or {"value", "standard_error"}. Every file becomes one table below its protocol, columns in the order of its rows' keys. With --check nothing is
-written, and the exit status is 1 when README.md is not what it would become.
+written, and the exit status is 1 when either page is not what it would become.
 """
 
 import json
@@ -11,6 +11,7 @@ import pathlib
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+IN_README = ["xeon-2cpu", "formats-gemma"]
 BEGIN, END = "<!-- results: begin (tools/make_results.py) -->\n", "<!-- results: end -->"
 
 
@@ -34,19 +35,20 @@ def table(result):
 
 
 def main():
-    files = sorted((ROOT / "bench" / "results").glob("*.json"))
-    tables = [table(json.loads(file.read_text())) for file in files]
-    body = "\n".join(tables) if tables else "No results are recorded yet.\n"
-    readme = ROOT / "README.md"
+    tables = {file.stem: table(json.loads(file.read_text())) for file in sorted((ROOT / "bench" / "results").glob("*.json"))}
+    readme, page = ROOT / "README.md", ROOT / "docs" / "results.md"
     text = readme.read_text()
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    made = before + BEGIN + body + END + after
-    if "--check" in sys.argv[1:]:
-        if made != text:
-            print("README.md: its results are not those of bench/results; run tools/make_results.py")
-        return int(made != text)
-    readme.write_text(made)
-    return 0
+    body = "\n".join(tables[name] for name in IN_README if name in tables)
+    made = {readme: text.split(BEGIN)[0] + BEGIN + body + END + text.split(END)[1],
+            page: "# What was measured\n\nMade by tools/make_results.py of the files in bench/results; how, in [measure.md](measure.md).\n\n"
+                  + "\n".join(tables.values())}
+    stale = [path for path, wanted in made.items() if not path.exists() or path.read_text() != wanted]
+    for path in stale:
+        if "--check" in sys.argv[1:]:
+            print(f"{path.name}: its results are not those of bench/results; run tools/make_results.py")
+        else:
+            path.write_text(made[path])
+    return int(bool(stale) and "--check" in sys.argv[1:])
 
 
 if __name__ == "__main__":
