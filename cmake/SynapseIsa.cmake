@@ -3,18 +3,14 @@
 
 set(SYNAPSE_KERNEL_SOURCES kernels.cc scalar.cc fit.cc fit_k.cc)
 
-# The scalar variant is what the others are held to; it is not there to be fast, and making it so takes the compiler longer
-# than all else.
-set(scalar -O1)
-
 # The bodies are the same in every variant: undefined arithmetic is looked for in the scalar one, where it takes a
 # compiler a quarter of the time; addresses are watched in all, and pointers by that.
 set(unwatched "")
 if(SYNAPSE_SANITIZE MATCHES "undefined")
   set(unwatched -fno-sanitize=undefined,fuzzer-no-link)
-  list(APPEND scalar -fno-sanitize=null,object-size,pointer-overflow,fuzzer-no-link)
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/src/synapse/cpu/kernels/scalar.cc PROPERTIES
+    COMPILE_OPTIONS -fno-sanitize=null,object-size,pointer-overflow,fuzzer-no-link)
 endif()
-set_source_files_properties(${PROJECT_SOURCE_DIR}/src/synapse/cpu/kernels/scalar.cc PROPERTIES COMPILE_OPTIONS "${scalar}")
 
 # synapse_isa(file flags...)
 function(synapse_isa file)
