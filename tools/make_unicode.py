@@ -202,7 +202,7 @@ extern const LowerRange kLower[kLowerRanges];
 }}  // namespace synapse::unicode_tables
 """)
     with open(f"{out}/unicode_tables.cc", "w") as f:
-        f.write(f"""// Written by tools/make_unicode.py from Unicode {VERSION}.
+        f.write(f"""// Written by tools/make_unicode.py from Unicode {VERSION}: tables of a whole standard, as long as they have to be.
 #include "synapse/runtime/unicode_tables.h"
 
 namespace synapse::unicode_tables {{

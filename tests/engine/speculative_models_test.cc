@@ -190,7 +190,7 @@ void check_subject(Subject& subject, Report& report) {
       EXPECT_GT(total.all.drafted, 0) << name;
       EXPECT_LE(total.all.passes, total.all.tokens) << name;
       EXPECT_LE(total.all.accepted, total.all.drafted) << name;
-      // Two calls where there were three, or fewer; the models of stories have never seen a text that repeats itself.
+      // Two calls where there were three, or fewer.
       if (drafter == Drafter::lookup && temperature == 0 && subject.repeats) {
         EXPECT_GE(ratio(total.repetitive.tokens, total.repetitive.passes), 1.5);
       }
@@ -206,11 +206,16 @@ TEST(speculative_models, the_text_is_that_of_plain_decoding) {
   subjects.push_back(make_formula("formula, window 40", "qwen3", 40));
   subjects.push_back(make_formula("formula, Mamba-2 and attention", "falcon-h1", 0));
   ASSERT_TRUE(subjects[0]);
+  // The model of 260,000 weights goes on with the first of these prompts, the other one of stories with none.
+  if (subjects[1]) subjects[1]->repeats = n_prompts() == 2;
   subjects[2]->repeats = true;
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const fs::path models = (cache && *cache ? fs::path(cache) : fs::path(std::getenv("HOME") ? std::getenv("HOME") : "") / ".cache") / "synapse/models";
-  if (n_prompts() > 2) subjects.push_back(open_file("Gemma 3 270M Q4_K_M", models / "gemma3-270m-Q4_K_M.gguf"));
-  if (subjects.back() && subjects.size() > 4) subjects.back()->repeats = true, subjects.back()->most_prompts = 20;
+  if (n_prompts() > 2)
+    if (auto gemma = open_file("Gemma 3 270M Q4_K_M", models / "gemma3-270m-Q4_K_M.gguf")) {  // slow
+      gemma->repeats = true, gemma->most_prompts = 20;
+      subjects.push_back(std::move(gemma));
+    }
   for (const auto& subject : subjects)
     if (subject) check_subject(*subject, report);
   report.write();

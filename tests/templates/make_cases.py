@@ -2,7 +2,8 @@
 """Makes cases.json: small templates and what Python's Jinja2 3.1.2 renders, set up as transformers sets it up.
 
 usage: make_cases.py > cases.json        (needs jinja2)
-Each line of a block below is a template; an entry whose template raises has "error" instead of "output".
+Each line of a block below is a template; an entry whose template raises has "error" instead of "output". The file is long because it is
+that list, in one place.
 """
 
 import datetime

@@ -1,4 +1,4 @@
-// Written by tools/make_unicode.py from Unicode 16.0.0.
+// Written by tools/make_unicode.py from Unicode 16.0.0: tables of a whole standard, as long as they have to be.
 #include "synapse/runtime/unicode_tables.h"
 
 namespace synapse::unicode_tables {
