@@ -1,7 +1,7 @@
 # The kernels of this target's CPU family: SYNAPSE_KERNEL_SOURCES, each with the flags of its instruction set.
 # Only these files may be compiled with such flags; what runs is chosen at run time by select_<cpu>.cc.
 
-set(SYNAPSE_KERNEL_SOURCES kernels.cc scalar.cc fit.cc fit_k.cc)
+set(SYNAPSE_KERNEL_SOURCES kernels.cc packed.cc scalar.cc fit.cc fit_k.cc)
 
 # The bodies are the same in every variant: undefined arithmetic is looked for in the scalar one, where it takes a
 # compiler a quarter of the time; addresses are watched in all, and pointers by that.
@@ -15,7 +15,7 @@ endif()
 # synapse_isa(file flags...)
 function(synapse_isa file)
   set_source_files_properties(${PROJECT_SOURCE_DIR}/src/synapse/cpu/kernels/${file} PROPERTIES
-    COMPILE_OPTIONS "${ARGN};-Wno-psabi;${unwatched}")
+    COMPILE_OPTIONS "${ARGN};-Wno-psabi;-Wno-unused-function;${unwatched}")
   set(SYNAPSE_KERNEL_SOURCES ${SYNAPSE_KERNEL_SOURCES} ${file} PARENT_SCOPE)
 endfunction()
 

@@ -63,6 +63,20 @@ TEST_P(Equivalence, prefill_equals_decode_one_by_one_and_any_chunking) {
   for (int32_t chunk : {1, 7, 64, 100}) EXPECT_EQ(digests(engine, chunk), whole) << "chunk " << chunk;
 }
 
+TEST_P(Equivalence, packed_weights_change_nothing) {
+  const auto whole = digests(engine, kT);
+  size_t n_bytes = 0, n_quantised = 0;
+  for (const NamedWeight& w : engine.model().weights()) n_quantised += is_quantised(w.tensor.dtype) ? w.tensor.bytes() : 0;
+  for (const Kernels& k : kernel_variants()) {
+    if (is_float(GetParam().dtype) && &k != &kernels()) continue;  // nothing is packed
+    Engine other(checkpoint, k, 3, GetParam().cache(), GetParam().memory);
+    n_bytes = other.pack();
+    for (int32_t chunk : {1, 5, kT}) EXPECT_EQ(digests(other, chunk), whole) << k.isa << " chunk " << chunk;
+  }
+  if (n_quantised) EXPECT_GT(n_bytes, n_quantised / 2);
+  EXPECT_LE(n_bytes, n_quantised);
+}
+
 TEST_P(Equivalence, threads_do_not_matter) {
   const auto whole = digests(engine, kT);
   for (int32_t n : {1, 3, 5}) {

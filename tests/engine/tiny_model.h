@@ -8,6 +8,7 @@
 #include "synapse/base/rng.h"
 #include "synapse/cpu/cpu_device.h"
 #include "synapse/platform/threads.h"
+#include "synapse/runtime/matrices.h"
 #include "synapse/runtime/session.h"
 #include "formula_model.h"
 #include "recurrent_device.h"
@@ -72,6 +73,18 @@ class Engine {
   const Model& model() { return *model_; }
   PagePool& pages() { return *pages_; }
   Device& device() { return memory_kind_ == Memory::keys ? static_cast<Device&>(device_) : recurrent_; }
+
+  // Linears read packed weights from now on. Returns how many bytes were given back where they came from.
+  size_t pack() {
+    const auto matrices = list_matrices(*model_, device_, arena(matrices_bytes(*model_)));
+    SYN_CHECK(matrices.ok());
+    size_t released = 0;
+    const PackedWeights::Release release = {[](void* n, std::span<const uint8_t> part) { *static_cast<size_t*>(n) += part.size(); }, &released};
+    const auto packed = PackedWeights::make(*matrices, *pool_, release, nullptr, arena(PackedWeights::bytes(*matrices)));
+    SYN_CHECK(packed.ok());
+    device_.read_from(*packed);
+    return released;
+  }
 
   Session& session(int32_t chunk = 512, int32_t context = 0) {
     SessionOptions o = options_;

@@ -2,6 +2,14 @@
 #pragma once
 
 #define SYN_COLD __attribute__((cold, noinline))
+// The loop that follows is taken apart wholly when it has at most n rounds.
+#define SYN_PRAGMA(text) _Pragma(#text)
+#if defined(__clang__)
+#define SYN_UNROLL(n) SYN_PRAGMA(unroll n)
+#else
+#define SYN_UNROLL(n) SYN_PRAGMA(GCC unroll n)
+#endif
+
 #define SYN_INLINE inline __attribute__((always_inline))
 
 // Tells the processor that this is a waiting loop.

@@ -85,7 +85,7 @@ size_t CpuDevice::scratch_bytes(const OpCall& call) const {
 void CpuDevice::run(const OpCall& call, void* scratch) {
   if (pool_.cancelled()) return;  // its inputs may not have been computed
   Arena arena(scratch, scratch_bytes(call));
-  row_of(call).run({call, kernels_, pool_, arena});
+  row_of(call).run({call, kernels_, pool_, packed_, arena});
 }
 
 void CpuDevice::read(void* host, const Tensor& from) {

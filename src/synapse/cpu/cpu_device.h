@@ -2,6 +2,7 @@
 // depend on neither the number of threads nor the choice of kernels (docs/numerics.md).
 #pragma once
 #include "synapse/cpu/kernels/kernels.h"
+#include "synapse/cpu/packed_weights.h"
 #include "synapse/platform/threads.h"
 #include "synapse/tensor/device.h"
 
@@ -19,9 +20,14 @@ class CpuDevice final : public Device {
   void write(const Tensor& to, const void* host) override;
   void wait() override {}
 
+  // Weights that it knows are read from there instead of from where their tensors point. Outlives this; null: none.
+  void read_from(const PackedWeights* packed) { packed_ = packed; }
+  const PackedWeights* packed() const { return packed_; }
+
  private:
   const Kernels& kernels_;
   platform::ThreadPool& pool_;
+  const PackedWeights* packed_ = nullptr;
 };
 
 }  // namespace synapse

@@ -2,6 +2,7 @@
 #pragma once
 #include "synapse/base/arena.h"
 #include "synapse/cpu/kernels/kernels.h"
+#include "synapse/cpu/packed_weights.h"
 #include "synapse/platform/threads.h"
 #include "synapse/tensor/op.h"
 
@@ -11,6 +12,7 @@ struct Run {
   const OpCall& call;
   const Kernels& kernels;
   platform::ThreadPool& pool;
+  const PackedWeights* packed;  // or null
   Arena& scratch;  // of exactly the bytes that the op's scratch function asked for
 };
 

@@ -36,10 +36,6 @@ void choose(const Choice& c, int32_t E, int32_t k) {
 struct Weights {
   const Tensor* w;  // (E, out, in)
   InputRows rows;   // sorted by expert
-
-  Tensor of_expert(int32_t e) const {
-    return make_tensor(static_cast<uint8_t*>(w->data) + size_t(e) * w->strides[0], w->dtype, {w->dims[1], w->dims[2]});
-  }
 };
 
 struct Plan {
@@ -52,7 +48,7 @@ struct Plan {
   int32_t* busy;            // (E): the experts that have rows, ascending
   float* gathered = nullptr;  // (n_rows, n), for float weights
   Tile* tiles = nullptr;    // one a thread
-  float* acc;               // n_weights a thread, of (row_block, 16)
+  float* acc;               // two a thread, of (row_block, 16)
   int32_t row_block;
 
   size_t acc_floats() const { return size_t(row_block) * kTileRows; }
@@ -83,7 +79,7 @@ Plan make_plan(const OpCall& call, const Kernels& kernels, int32_t n_threads, Ar
     if (to.rows.group && !p.tiles) p.tiles = arena.array<Tile>(size_t(n_threads), Arena::kAlign);
   }
   p.row_block = p.n_rows < kRowBlock ? p.n_rows : kRowBlock;
-  p.acc = arena.array<float>(size_t(n_threads) * size_t(p.n_weights) * p.acc_floats(), Arena::kAlign);
+  p.acc = arena.array<float>(size_t(n_threads) * 2 * p.acc_floats(), Arena::kAlign);
   return p;
 }
 
@@ -146,18 +142,23 @@ void run_experts(const Run& run) {
   const int32_t n_busy = sort_rows(p, i32(run.call.in[1]));
   prepare_rows(run, p, run.call.op == Op::expert_gated_linears);
   const auto gate = run.kernels.gate[size_t(run.call.attrs.act)];
+  Matrix all[kMaxWeights];
+  for (int32_t i = 0; i < p.n_weights; ++i) all[i] = matrix_of(run, *p.weights[i].w);
   for_each_group(run, p, n_busy, [&](int32_t e, int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
-    float* const y = p.acc + size_t(thread) * size_t(p.n_weights) * p.acc_floats();
-    float* const u = y + p.acc_floats();
-    const Tensor w = p.weights[0].of_expert(e);
-    multiply(run, w, p.weights[0].rows, group, row, n_rows, p.tile(thread), y);
-    if (p.n_weights == 2) {
-      multiply(run, p.weights[1].of_expert(e), p.weights[1].rows, group, row, n_rows, p.tile(thread), u);
-      gate(y, y, u, size_t(n_rows) * kTileRows);
+    float* const y = p.acc + size_t(thread) * 2 * p.acc_floats();
+    float* const u = y + size_t(n_rows) * kTileRows;
+    const Matrix m = matrix_of_expert(all[0], e);
+    const Matrix second = p.n_weights == 2 ? matrix_of_expert(all[1], e) : m;
+    if (n_rows == 1 && takes_rows(run, m, second)) {
+      multiply_row(run, m, group, second, group, p.weights[0].rows, row, y);
+    } else {
+      multiply(run, m, p.weights[0].rows, group, row, n_rows, p.tile(thread), y);
+      if (p.n_weights == 2) multiply(run, second, p.weights[1].rows, group, row, n_rows, p.tile(thread), u);
     }
+    if (p.n_weights == 2) gate(y, y, u, size_t(n_rows) * kTileRows);
     for (int32_t r = 0; r < n_rows; ++r) {
       float* out = f32_out(run.call.out[0]) + size_t(p.place[row + r]) * size_t(p.out) + size_t(group) * kTileRows;
-      std::memcpy(out, y + r * kTileRows, size_t(columns_of(w, group)) * sizeof(float));
+      std::memcpy(out, y + r * kTileRows, size_t(columns_of(m.w, group)) * sizeof(float));
     }
   });
 }

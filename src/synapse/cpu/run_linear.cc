@@ -29,8 +29,8 @@ struct Plan {
   int32_t groups[kMaxPairs];
   int32_t n_quantised = 0;
   Tile* tiles;   // one a thread
-  float* acc;    // n_acc a thread, of (row_block, 16)
-  int32_t row_block, n_acc;
+  float* acc;    // two a thread, of (row_block, 16)
+  int32_t row_block;
 
   size_t acc_floats() const { return size_t(row_block) * kTileRows; }
   Tile* tile(int32_t thread) const { return tiles ? tiles + thread : nullptr; }
@@ -57,7 +57,6 @@ Plan make_plan(const OpCall& call, const Kernels& kernels, int32_t n_threads, Ar
   Plan p;
   p.x = &call.in[0], p.n_rows = p.x->rows(), p.n = p.x->cols();
   p.row_block = p.n_rows < kRowBlock ? p.n_rows : kRowBlock;
-  p.n_acc = call.op == Op::gated_linears ? 2 : 1;
   if (call.op == Op::norm_linears) {
     p.norm_w = &call.in[1], p.norm_b = &call.in[2];
     p.normed = arena.array<float>(size_t(p.n_rows) * size_t(p.n), Arena::kAlign);
@@ -73,7 +72,7 @@ Plan make_plan(const OpCall& call, const Kernels& kernels, int32_t n_threads, Ar
       add_weights(p, call.in[first + 2 * i], call.in[first + 2 * i + 1], kernels, arena);
   }
   p.tiles = p.n_quantised ? arena.array<Tile>(size_t(n_threads), Arena::kAlign) : nullptr;
-  p.acc = arena.array<float>(size_t(n_threads) * size_t(p.n_acc) * p.acc_floats(), Arena::kAlign);
+  p.acc = arena.array<float>(size_t(n_threads) * 2 * p.acc_floats(), Arena::kAlign);
   return p;
 }
 
@@ -120,30 +119,44 @@ void finish(const Weights& w, const Tensor* residual, const Tensor& out, int32_t
   }
 }
 
-// Calls f(group, first_row, n_rows, thread) for the groups of 16 rows of one weight, in parallel.
+// Calls f(group, n_groups, first_row, n_rows, thread) for the groups of 16 rows of one weight, one or two at a time, in parallel.
 template <typename F>
-void for_each_group(const Run& run, const Plan& p, const Weights& w, int32_t per_unit, F&& f) {
-  const int32_t n_groups = ceil_div(w.w->rows(), kTileRows);
-  const int64_t unit = int64_t(p.n_rows) * p.n * kTileRows * per_unit;
-  const int32_t fewest = units_per_item(unit), most = n_groups / kMaxItems;
+void for_each_group(const Run& run, const Plan& p, const Weights& w, int32_t at_once, F&& f) {
+  const int32_t n_groups = ceil_div(w.w->rows(), kTileRows), n_units = ceil_div(n_groups, at_once);
+  const int64_t unit = int64_t(p.n_rows) * p.n * kTileRows * 2;
+  const int32_t fewest = units_per_item(unit), most = n_units / kMaxItems;
   const int32_t grain = most > fewest ? most : fewest;
-  parallel(run, ceil_div(n_groups, grain), unit * n_groups, [&](int32_t item, int32_t thread) {
-    const int32_t end = (item + 1) * grain < n_groups ? (item + 1) * grain : n_groups;
-    for (int32_t group = item * grain; group < end; ++group)
+  parallel(run, ceil_div(n_units, grain), unit * n_units, [&](int32_t item, int32_t thread) {
+    const int32_t end = (item + 1) * grain < n_units ? (item + 1) * grain : n_units;
+    for (int32_t i = item * grain; i < end; ++i) {
+      const int32_t group = i * at_once, left = n_groups - group;
       for (int32_t row = 0; row < p.n_rows; row += p.row_block)
-        f(group, row, p.n_rows - row < p.row_block ? p.n_rows - row : p.row_block, thread);
+        f(group, left < at_once ? left : at_once, row, p.n_rows - row < p.row_block ? p.n_rows - row : p.row_block, thread);
+    }
   });
 }
 
 void run_pairs(const Run& run, const Tensor* residual) {
   const Plan p = make_plan(run.call, run.kernels, run.pool.size(), run.scratch);
   prepare_rows(run, p);
-  for (int32_t i = 0; i < p.n_weights; ++i)
-    for_each_group(run, p, p.weights[i], 1, [&](int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
-      float* acc = p.acc + size_t(thread) * p.acc_floats();
-      multiply(run, *p.weights[i].w, p.rows_of(p.weights[i]), group, row, n_rows, p.tile(thread), acc);
-      finish(p.weights[i], residual, run.call.out[i], group, row, n_rows, acc);
+  for (int32_t i = 0; i < p.n_weights; ++i) {
+    const Weights& w = p.weights[i];
+    const Matrix m = matrix_of(run, *w.w);
+    const InputRows x = p.rows_of(w);
+    const bool one_row = p.n_rows == 1 && takes_rows(run, m, m);
+    for_each_group(run, p, w, 2, [&](int32_t group, int32_t n_groups, int32_t row, int32_t n_rows, int32_t thread) {
+      float* acc = p.acc + size_t(thread) * 2 * p.acc_floats();
+      if (one_row) {
+        multiply_row(run, m, group, m, group + n_groups - 1, x, row, acc);
+        for (int32_t g = 0; g < n_groups; ++g) finish(w, residual, run.call.out[i], group + g, row, 1, acc + g * kTileRows);
+        return;
+      }
+      for (int32_t g = group; g < group + n_groups; ++g) {
+        multiply(run, m, x, g, row, n_rows, p.tile(thread), acc);
+        finish(w, residual, run.call.out[i], g, row, n_rows, acc);
+      }
     });
+  }
 }
 
 }  // namespace
@@ -159,12 +172,19 @@ void run_linear_add(const Run& run) { run_pairs(run, &run.call.in[3]); }
 void run_gated_linears(const Run& run) {
   const Plan p = make_plan(run.call, run.kernels, run.pool.size(), run.scratch);
   prepare_rows(run, p);
+  const Matrix gate_w = matrix_of(run, *p.weights[0].w), up_w = matrix_of(run, *p.weights[1].w);
+  const bool one_row = p.n_rows == 1 && takes_rows(run, gate_w, up_w);
+  const InputRows gate_x = p.rows_of(p.weights[0]), up_x = p.rows_of(p.weights[1]);
   const auto gate = run.kernels.gate[size_t(run.call.attrs.act)];
-  for_each_group(run, p, p.weights[0], 2, [&](int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
+  for_each_group(run, p, p.weights[0], 1, [&](int32_t group, int32_t, int32_t row, int32_t n_rows, int32_t thread) {
     float* g = p.acc + size_t(thread) * 2 * p.acc_floats();
-    float* u = g + p.acc_floats();
-    multiply(run, *p.weights[0].w, p.rows_of(p.weights[0]), group, row, n_rows, p.tile(thread), g);
-    multiply(run, *p.weights[1].w, p.rows_of(p.weights[1]), group, row, n_rows, p.tile(thread), u);
+    float* u = g + size_t(n_rows) * kTileRows;
+    if (one_row) {
+      multiply_row(run, gate_w, group, up_w, group, gate_x, row, g);
+    } else {
+      multiply(run, gate_w, gate_x, group, row, n_rows, p.tile(thread), g);
+      multiply(run, up_w, up_x, group, row, n_rows, p.tile(thread), u);
+    }
     add_bias(p.weights[0], group, n_rows, g), add_bias(p.weights[1], group, n_rows, u);
     gate(g, g, u, size_t(n_rows) * kTileRows);
     finish({p.weights[0].w, &kNoBias, -1}, nullptr, run.call.out[0], group, row, n_rows, g);

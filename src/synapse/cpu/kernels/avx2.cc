@@ -10,9 +10,13 @@ namespace {
 
 #include "synapse/cpu/kernels/simd_avx2.h"
 #include "synapse/cpu/kernels/table.inl"
+#include "synapse/cpu/kernels/packed_row.inl"
 
 }  // namespace
 
-void add_avx2(Kernels& k) { fill_table(k, "avx2"); }
+void add_avx2(Kernels& k) {
+  fill_table(k, "avx2");
+  fill_packed_rows(k.formats);
+}
 
 }  // namespace synapse

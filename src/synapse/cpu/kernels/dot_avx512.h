@@ -13,15 +13,18 @@ SYN_INLINE DotX dot_x(const int8_t* q) {
   _mm256_storeu_si256((__m256i*)x.odd, _mm256_srai_epi16(v, 8));
   return x;
 }
-SYN_INLINE VI dot_start(int32_t) { return VI(0); }
+template <bool>
 SYN_INLINE DotW dot_w(const int8_t* q) {
   const __m512i v = _mm512_load_si512(q);
   return {_mm512_srai_epi16(_mm512_slli_epi16(v, 8), 8), _mm512_srai_epi16(v, 8)};
 }
+template <bool>
 SYN_INLINE VI dot4(VI acc, const DotW& w, const DotX& x, int g) {
   acc.p[0] += (PI)_mm512_madd_epi16(w.even, _mm512_set1_epi32(x.even[g]));
   acc.p[0] += (PI)_mm512_madd_epi16(w.odd, _mm512_set1_epi32(x.odd[g]));
   return acc;
 }
 
+constexpr int32_t kSignedShift = 0;
 constexpr int kDotRows = 8;  // activation rows of a tile product held in registers
+constexpr int kDotRowsOfParts = 4;

@@ -6,8 +6,11 @@ struct DotW {
   int8x16_t p[4];
 };
 SYN_INLINE DotX dot_x(const int8_t* q) { return {q}; }
-SYN_INLINE VI dot_start(int32_t) { return VI(0); }
-SYN_INLINE DotW dot_w(const int8_t* q) { return {{vld1q_s8(q), vld1q_s8(q + 16), vld1q_s8(q + 32), vld1q_s8(q + 48)}}; }
+template <bool>
+SYN_INLINE DotW dot_w_of(VI q) { return {{(int8x16_t)q.p[0], (int8x16_t)q.p[1], (int8x16_t)q.p[2], (int8x16_t)q.p[3]}}; }
+template <bool is_signed>
+SYN_INLINE DotW dot_w(const int8_t* q) { return dot_w_of<is_signed>(VI::load(q)); }
+template <bool>
 SYN_INLINE VI dot4(VI acc, const DotW& w, const DotX& x, int g) {
   int32_t four;
   __builtin_memcpy(&four, x.q + 4 * g, 4);

@@ -1,12 +1,18 @@
-// dot4 by vpdpbusd, whose first factor is unsigned: weights are shifted by 128 and 128 times the sum of x is
-// taken off, all in int32 and exact.
+// dot4 by vpdpbusd, whose first factor is unsigned: signed weights are shifted by 128, all in int32 and exact.
+constexpr int32_t kSignedShift = 128;
 struct DotX {
   const int8_t* q;
 };
 using DotW = __m512i;
 SYN_INLINE DotX dot_x(const int8_t* q) { return {q}; }
-SYN_INLINE VI dot_start(int32_t sum_of_x) { return VI(-128 * sum_of_x); }
-SYN_INLINE DotW dot_w(const int8_t* q) { return _mm512_xor_si512(_mm512_load_si512(q), _mm512_set1_epi8(-128)); }
+template <bool is_signed>
+SYN_INLINE DotW dot_w_of(VI q) {
+  const __m512i w = (__m512i)q.p[0];
+  return is_signed ? _mm512_xor_si512(w, _mm512_set1_epi8(-128)) : w;
+}
+template <bool is_signed>
+SYN_INLINE DotW dot_w(const int8_t* q) { return dot_w_of<is_signed>(VI::load(q)); }
+template <bool>
 SYN_INLINE VI dot4(VI acc, DotW w, const DotX& x, int g) {
   int32_t four;
   __builtin_memcpy(&four, x.q + 4 * g, 4);
@@ -15,3 +21,4 @@ SYN_INLINE VI dot4(VI acc, DotW w, const DotX& x, int g) {
 }
 
 constexpr int kDotRows = 8;  // activation rows of a tile product held in registers
+constexpr int kDotRowsOfParts = 8;

@@ -10,19 +10,17 @@ void dequantize_int8(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_int8(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                 const uint8_t* ahead) {
-  for (int32_t b = 0; b < n_blocks; ++b) {
-    prefetch<36 * kTileRows>(ahead + b * (36 * kTileRows));
-    const size_t at = size_t(first_block + b) * 36;
-    load_words(rows, at).store(tile->d[b]);
-    for (int half = 0; half < 2; ++half) {
-      VI q[4];
-      load_rows(q, rows, at + 4 + size_t(16 * half));
-      for (int g = 0; g < 4; ++g) q[g].store(tile->q[b][4 * half + g]);
-    }
+struct Int8 {
+  static constexpr DType kType = DType::int8;
+  static constexpr int kBlocks = 1, kParts = 0, kOffset = kSigned;
+  static constexpr bool kMin = false;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return as_float(load_words(w, at)); }
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    each_bytes(w, at + 4, f);
   }
-}
+};
 
 // A row, all of whose blocks get its scale: n is the row's length.
 void quantize_int8(void* blocks, const float* x, size_t n) {

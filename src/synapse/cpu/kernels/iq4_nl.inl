@@ -11,12 +11,14 @@ void dequantize_iq4_nl(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_iq4_nl(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                   const uint8_t* ahead) {
-  for (int32_t b = 0; b < n_blocks; ++b) {
-    prefetch<18 * kTileRows>(ahead + b * (18 * kTileRows));
-    each_nibbles(rows, size_t(first_block + b) * 18 + 2,
-                 [&](int g, VI u) { look_up(kIq4Values, u).store(tile->q[b][g]); });
+struct Iq4Nl {
+  static constexpr DType kType = DType::iq4_nl;
+  static constexpr int kBlocks = 1, kParts = 0, kOffset = kSigned;
+  static constexpr bool kMin = false;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at); }
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    each_nibbles(w, at + 2, [&](int g, VI u) { f(0, g, look_up(kIq4Values, u)); });
   }
-  unpack_scales(tile->d, rows, size_t(first_block) * 18, 18, n_blocks);
-}
+};

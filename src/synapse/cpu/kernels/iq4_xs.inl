@@ -18,19 +18,22 @@ void dequantize_iq4_xs(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_iq4_xs(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                   const uint8_t* ahead) {
-  const size_t first = size_t(first_block / 8) * 136;
-  for (int32_t b = 0; b < n_blocks; b += 8) {
-    const size_t at = first + size_t(b / 8) * 136;
-    prefetch<136 * kTileRows>(ahead + b / 8 * (136 * kTileRows));
-    const VI head = load_words(rows, at), low = load_words(rows, at + 4);
-    low_halves(head).store(tile->d[b / 8]);
-    for (int j = 0; j < 8; ++j) {
-      const VI scale = ((low >> (4 * j)) & VI(15)) | (((head >> (16 + 2 * j)) & VI(3)) << 4);
-      ((scale - VI(32)) & VI(0xFFFF)).store(tile->sub[b + j][0]);
-      each_nibbles(rows, at + 8 + size_t(16 * j),
-                   [&](int g, VI u) { look_up(kIq4Values, u).store(tile->q[b + j][g]); });
-    }
+struct Iq4Xs {
+  static constexpr DType kType = DType::iq4_xs;
+  static constexpr int kBlocks = 8, kParts = 1, kOffset = kSigned;
+  static constexpr bool kMin = false;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at); }
+  template <typename W>
+  SYN_INLINE static void parts(const W& w, size_t at, VI* scale, VI*) {
+    const VI high = load_u16s(w, at + 2), low = load_words(w, at + 4);
+    SYN_UNROLL(kUnroll)
+    for (int j = 0; j < 8; ++j) scale[j] = (((low >> (4 * j)) & VI(15)) | (((high >> (2 * j)) & VI(3)) << 4)) - VI(32);
   }
-}
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    SYN_UNROLL(kUnroll)
+    for (int j = 0; j < 8; ++j)
+      each_nibbles(w, at + 8 + size_t(16 * j), [&](int g, VI u) { f(j, g, look_up(kIq4Values, u)); });
+  }
+};

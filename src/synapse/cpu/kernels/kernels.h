@@ -19,13 +19,28 @@ inline constexpr int32_t kSumElements = 16;   // activations are summed in sixte
 inline constexpr int32_t kQueryBlock = 4;     // queries attended together
 inline constexpr int32_t kAttendKeys = 64;    // keys of a page
 
-// 16 rows of weights along one run of 32-blocks, unpacked: weight = d * q, or (d * scale) * q - m * minimum. d and m are of the
-// format's blocks (of 32, 64 or 256 weights: the first, second ... of the run), scale and minimum of 32 or 16 weights.
+// 16 rows of weights along one run of 32-blocks, unpacked: weight = d * w, or (d * scale) * w - m * minimum, where w is q less the
+// offset of its format (tile.inl). d and m are of the format's blocks (of 32, 64 or 256 weights: the first, second ... of the run),
+// scale and minimum of parts of 32 or 16 weights.
 struct alignas(64) Tile {
   int8_t q[kTileBlocks][kBlock / 4][kTileRows][4];
   float d[kTileBlocks][kTileRows];
-  float m[kTileBlocks][kTileRows];          // formats with a minimum; 32-blocks: weight = d * q + m
-  int32_t sub[kTileBlocks][2][kTileRows];   // 256-blocks: scale in the low 16 bits, minimum in the high ones
+  float m[kTileBlocks][kTileRows];            // formats with a minimum; 32-blocks: weight = d * w + m
+  int32_t scale[kTileBlocks][2][kTileRows];   // 256-blocks: of the parts of each 32 weights
+  int32_t minima[kTileBlocks][kTileRows];     // 256-blocks: of two parts, as two int16
+};
+
+// 16 rows of weights as they lie in a file, or packed: side by side, field by field of their blocks (packed.h). `ahead` is where
+// what will be read later lies, as if packed; it need not exist.
+struct FileRows {
+  const uint8_t* const* rows;
+  const uint8_t* ahead;
+  uint8_t byte(int r, size_t at) const { return rows[r][at]; }
+};
+struct PackedRows {
+  const uint8_t* group;
+  const uint8_t* ahead;
+  uint8_t byte(int r, size_t at) const { return group[kTileRows * at + size_t(r)]; }
 };
 
 // Rows of activations as the quantised linear reads them. Row r starts at q + r * n, d + r * (n / group)
@@ -44,13 +59,16 @@ struct Format {
   void (*dequantize)(float* y, const void* blocks, size_t n);
 
   // Quantised formats: 32-blocks first_block .. +n_blocks of 16 rows, whole blocks of the format, into a tile (n_blocks <= kTileBlocks),
-  // and that tile times n_rows rows of x: acc (n_rows, 16) goes on from what it holds. While it unpacks it asks for
-  // as many bytes from `ahead` on, which need not exist.
+  // and that tile times n_rows rows of x: acc (n_rows, 16) goes on from what it holds.
   int32_t group;  // elements that share one scale of activations; 0 in float formats
-  void (*unpack)(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                 const uint8_t* ahead);
+  void (*unpack)(Tile* tile, const FileRows& w, int32_t first_block, int32_t n_blocks);
+  void (*unpack_packed)(Tile* tile, const PackedRows& w, int32_t first_block, int32_t n_blocks);
   void (*dot)(float* acc, const Tile* tile, const QuantRows* x, int32_t n_rows, int32_t first_block,
               int32_t n_blocks);
+
+  // acc (2, 16) = one row of x times two groups of packed rows, n_blocks 32-blocks each: unpack_packed and dot of whole rows in one;
+  // null where that is not faster.
+  void (*dot_packed)(float* acc, const PackedRows* w, const QuantRows* x, int32_t n_blocks);
 
   // Float formats: acc (n_x, 16), of which n_w columns are written, = x (n_x, n) times n_w rows of weights.
   using Linear = void (*)(float* acc, const float* x, int32_t n_x, const uint8_t* const rows[kTileRows], int32_t n_w,

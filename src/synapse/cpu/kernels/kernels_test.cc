@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "op_cases.h"
+#include "synapse/cpu/kernels/packed.h"
 #include "synapse/base/half.h"
 #include "synapse/base/math.h"
 #include "synapse/base/rng.h"
@@ -194,13 +195,14 @@ struct Recipe {
   int32_t group;
   int parts;
   bool minimum;
+  int32_t offset;  // of a tile's q
 };
 using enum DType;
 constexpr Recipe kRecipes[] = {
-    {q8_0, 32, 0, false},   {q4_0, 32, 0, false},  {q4_1, 32, 0, true},     {q5_0, 32, 0, false},  {q5_1, 32, 0, true},
-    {q2_k, 256, 2, true},   {q3_k, 256, 2, false}, {q4_k, 256, 1, true},    {q5_k, 256, 1, true},  {q6_k, 256, 2, false},
-    {iq4_nl, 32, 0, false}, {mxfp4, 32, 0, false}, {iq4_xs, 256, 1, false}, {tq2_0, 256, 0, false}, {int8, 32, 0, false},
-    {q2_32, 32, 0, false},  {q2_64, 64, 0, false}};
+    {q8_0, 32, 0, false, 0},   {q4_0, 32, 0, false, 8},  {q4_1, 32, 0, true, 0},     {q5_0, 32, 0, false, 16}, {q5_1, 32, 0, true, 0},
+    {q2_k, 256, 2, true, 0},   {q3_k, 256, 2, false, 4}, {q4_k, 256, 1, true, 0},    {q5_k, 256, 1, true, 0},  {q6_k, 256, 2, false, 32},
+    {iq4_nl, 32, 0, false, 0}, {mxfp4, 32, 0, false, 0}, {iq4_xs, 256, 1, false, 0}, {tq2_0, 256, 0, false, 1}, {int8, 32, 0, false, 0},
+    {q2_32, 32, 0, false, 3},  {q2_64, 64, 0, false, 3}};
 
 TEST(Kernels, formats_run_as_listed_and_no_others) {
   for (const Kernels& k : kernel_variants())
@@ -209,13 +211,15 @@ TEST(Kernels, formats_run_as_listed_and_no_others) {
       const bool is = listed != std::end(kRecipes);
       EXPECT_EQ(k.formats[f].dot != nullptr, is) << k.isa << label(DType(f));
       EXPECT_EQ(k.formats[f].unpack != nullptr, is) << k.isa << label(DType(f));
+      EXPECT_EQ(k.formats[f].unpack_packed != nullptr, is) << k.isa << label(DType(f));
+      EXPECT_EQ(packed_fields(DType(f)).empty(), !is) << label(DType(f));
       EXPECT_EQ(k.formats[f].group, is ? listed->group : 0) << k.isa << label(DType(f));
       EXPECT_EQ(k.formats[f].quantize != nullptr, k.formats[f].dequantize != nullptr) << k.isa << label(DType(f));
     }
 }
 
 TEST(Kernels, a_tile_unpacks_to_its_rows_and_multiplies_exactly) {
-  for (const auto& [f, group, parts, minimum] : kRecipes) {
+  for (const auto& [f, group, parts, minimum, offset] : kRecipes) {
     const Format& reference = scalar().formats[size_t(f)];
     constexpr int32_t n = 768, kRows = 11, kFirst = 8, kCount = 16;  // 32-blocks 8 .. 23 of 24
     const size_t block_bytes = size_t(info(f).block_bytes), stride = row_bytes(f, n) + 3;
@@ -225,6 +229,12 @@ TEST(Kernels, a_tile_unpacks_to_its_rows_and_multiplies_exactly) {
       rows[r] = w.data() + 1 + r * stride;
       for (size_t at = 0; at < row_bytes(f, n); at += block_bytes)
         op_cases::random_block(f, w.data() + 1 + r * stride + at, 1000 * r + at);
+    }
+    std::vector<uint8_t> packed(1 + 16 * row_bytes(f, n)), back(row_bytes(f, n));
+    pack_rows(packed.data() + 1, f, rows, n / size_t(info(f).block_elements));
+    for (int32_t r = 0; r < 16; ++r) {
+      unpack_row(back.data(), f, packed.data() + 1, r, n / size_t(info(f).block_elements));
+      ASSERT_EQ(std::memcmp(back.data(), rows[r], back.size()), 0) << label(f) << r;
     }
     const std::vector<float> x = noise(n * kRows, 4);
     const auto per_row = [&](int32_t elements) { return size_t(n / elements); };
@@ -239,18 +249,33 @@ TEST(Kernels, a_tile_unpacks_to_its_rows_and_multiplies_exactly) {
       Tile tile;
       std::memset(&tile, 0xA5, sizeof tile);
       const Format& format = k.formats[size_t(f)];
-      format.unpack(&tile, rows, kFirst, kCount, rows[0]);
-      const auto sub = [&](size_t b, size_t i, size_t r) { return tile.sub[b][parts == 2 ? i / 16 : 0][r]; };
+      format.unpack(&tile, {rows, rows[0]}, kFirst, kCount);
+      Tile packed_tile;
+      std::memset(&packed_tile, 0xA5, sizeof packed_tile);
+      format.unpack_packed(&packed_tile, {packed.data() + 1, packed.data()}, kFirst, kCount);
+      ASSERT_EQ(std::memcmp(&tile, &packed_tile, sizeof tile), 0) << k.isa << label(f);
+      const auto scale_of = [&](size_t b, size_t i, size_t r) { return tile.scale[b][parts == 2 ? i / 16 : 0][r]; };
+      const auto minimum_of = [&](size_t b, size_t i, size_t r) {
+        const size_t part = parts == 2 ? 2 * b + i / 16 : b;
+        return int32_t(int16_t(tile.minima[part / 2][r] >> (16 * (part % 2))));
+      };
+      const auto weight_of = [&](size_t b, size_t i, size_t r) { return tile.q[b][i / 4][r][i % 4] - offset; };
       for (size_t r = 0; r < 16; ++r) {
         reference.dequantize(row.data(), rows[r], n);
         for (size_t b = 0; b < kCount; ++b)
           for (size_t i = 0; i < 32; ++i) {
-            const float weight = float(tile.q[b][i / 4][r][i % 4]), scale = tile.d[b / blocks][r], least = tile.m[b / blocks][r];
-            float wanted = scale * (parts ? float(int16_t(sub(b, i, r))) : 1.0f) * weight;
-            if (minimum) wanted = parts ? wanted - least * float(sub(b, i, r) >> 16) : wanted + least;
+            const float weight = float(weight_of(b, i, r)), scale = tile.d[b / blocks][r], least = tile.m[b / blocks][r];
+            float wanted = scale * (parts ? float(scale_of(b, i, r)) : 1.0f) * weight;
+            if (minimum) wanted = parts ? wanted - least * float(minimum_of(b, i, r)) : wanted + least;
             ASSERT_EQ(wanted, row[32 * (kFirst + b) + i]) << k.isa << label(f) << r << " " << b << " " << i;
           }
       }
+      std::vector<float> whole(16, 0.0f), row_of_two(32, -1.0f);  // one row of x times whole rows, by both ways
+      for (int32_t b = 0; b < n / 32; b += 24) format.unpack(&tile, {rows, rows[0]}, b, 24), format.dot(whole.data(), &tile, &in, 1, b, 24);
+      const PackedRows two[] = {{packed.data() + 1, packed.data()}, {packed.data() + 1, packed.data()}};
+      if (format.dot_packed) format.dot_packed(row_of_two.data(), two, &in, n / 32);
+      for (size_t r = 0; r < 32 && format.dot_packed; ++r) ASSERT_EQ(row_of_two[r], whole[r % 16]) << k.isa << label(f) << r;
+      format.unpack(&tile, {rows, rows[0]}, kFirst, kCount);
       std::vector<float> acc(kRows * 16, 1.5f);
       format.dot(acc.data(), &tile, &in, kRows, kFirst, kCount);
       for (size_t m = 0; m < kRows; ++m)
@@ -260,9 +285,9 @@ TEST(Kernels, a_tile_unpacks_to_its_rows_and_multiplies_exactly) {
             int32_t isum = 0, xsum = 0;
             for (size_t i = 0; i < 32 * blocks; ++i) {
               const size_t at = b + i / 32, e = i % 32;
-              const int32_t v = q[m * n + 32 * (kFirst + b) + i], s = parts ? int16_t(sub(at, e, r)) : 1;
-              isum += s * (tile.q[at][e / 4][r][e % 4] * v);
-              xsum += (parts ? sub(at, e, r) >> 16 : 1) * v;
+              const int32_t v = q[m * n + 32 * (kFirst + b) + i], s = parts ? scale_of(at, e, r) : 1;
+              isum += s * (weight_of(at, e, r) * v);
+              xsum += (parts ? minimum_of(at, e, r) : 1) * v;
             }
             const float d_x = d[m * per_row(group) + (32 * (kFirst + b)) / size_t(group)];
             const float scale = tile.d[b / blocks][r] * d_x, term = scale * float(isum);

@@ -40,12 +40,19 @@ void dequantize_mxfp4(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_mxfp4(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                  const uint8_t* ahead) {
-  for (int32_t b = 0; b < n_blocks; ++b) {
-    prefetch<17 * kTileRows>(ahead + b * (17 * kTileRows));
-    const size_t at = size_t(first_block + b) * 17;
-    each_nibbles(rows, at + 1, [&](int g, VI u) { look_up(kE2m1Values, u).store(tile->q[b][g]); });
-    for (int r = 0; r < kTileRows; ++r) tile->d[b][r] = e8m0(rows[r][at]);
+struct Mxfp4 {
+  static constexpr DType kType = DType::mxfp4;
+  static constexpr int kBlocks = 1, kParts = 0, kOffset = kSigned;
+  static constexpr bool kMin = false;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) {
+    float lanes[kTileRows];
+    SYN_UNROLL(kUnroll)
+    for (int r = 0; r < kTileRows; ++r) lanes[r] = e8m0(w.byte(r, at));
+    return V::load(lanes);
   }
-}
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    each_nibbles(w, at + 1, [&](int g, VI u) { f(0, g, look_up(kE2m1Values, u)); });
+  }
+};

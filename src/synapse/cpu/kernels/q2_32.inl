@@ -14,28 +14,36 @@ void dequantize_two_bits(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_q2_32(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                  const uint8_t* ahead) {
-  for (int32_t b = 0; b < n_blocks; ++b) {
-    prefetch<10 * kTileRows>(ahead + b * (10 * kTileRows));
+struct Q2_32 {
+  static constexpr DType kType = DType::q2_32;
+  static constexpr int kBlocks = 1, kParts = 0, kOffset = 3;
+  static constexpr bool kMin = false;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at); }
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    SYN_UNROLL(kUnroll)
     for (int g = 0; g < 2; ++g) {
-      const VI q = load_words(rows, size_t(first_block + b) * 10 + 2 + size_t(4 * g));
-      for (int s = 0; s < 4; ++s) less<3>(((q >> (2 * s)) & bytes(3)) << 1).store(tile->q[b][2 * s + g]);
+      const VI q = load_words(w, at + 2 + size_t(4 * g));
+      SYN_UNROLL(kUnroll)
+      for (int s = 0; s < 4; ++s) f(0, 2 * s + g, ((q >> (2 * s)) & bytes(3)) << 1);
     }
   }
-  unpack_scales(tile->d, rows, size_t(first_block) * 10, 10, n_blocks);
-}
+};
 
-void unpack_q2_64(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                  const uint8_t* ahead) {
-  const size_t first = size_t(first_block / 2) * 18;
-  for (int32_t b = 0; b < n_blocks; b += 2) {
-    prefetch<18 * kTileRows>(ahead + b / 2 * (18 * kTileRows));
+struct Q2_64 {
+  static constexpr DType kType = DType::q2_64;
+  static constexpr int kBlocks = 2, kParts = 0, kOffset = 3;
+  static constexpr bool kMin = false;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at); }
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
     VI q[4];
-    load_rows(q, rows, first + size_t(b / 2 * 18) + 2);
+    load_rows(q, w, at + 2);
+    SYN_UNROLL(kUnroll)
     for (int g = 0; g < 4; ++g)
-      for (int s = 0; s < 4; ++s)
-        less<3>(((q[g] >> (2 * s)) & bytes(3)) << 1).store(tile->q[b + s / 2][s % 2 * 4 + g]);
+      SYN_UNROLL(kUnroll)
+      for (int s = 0; s < 4; ++s) f(s / 2, s % 2 * 4 + g, ((q[g] >> (2 * s)) & bytes(3)) << 1);
   }
-  unpack_scales(tile->d, rows, first, 18, n_blocks / 2);
-}
+};

@@ -13,21 +13,27 @@ void dequantize_q2_k(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_q2_k(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                 const uint8_t* ahead) {
-  const size_t first = size_t(first_block / 8) * 84;
-  for (int32_t b = 0; b < n_blocks; b += 8) {
-    const size_t at = first + size_t(b / 8) * 84;
-    prefetch<84 * kTileRows>(ahead + b / 8 * (84 * kTileRows));
+struct Q2K {
+  static constexpr DType kType = DType::q2_k;
+  static constexpr int kBlocks = 8, kParts = 2, kOffset = 0;
+  static constexpr bool kMin = true;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at + 80); }
+  template <typename W>
+  SYN_INLINE static V m(const W& w, size_t at) { return halves(w, at + 82); }
+  template <typename W>
+  SYN_INLINE static void parts(const W& w, size_t at, VI* scale, VI* minima) {
     VI subs[4];
-    load_rows(subs, rows, at);
-    for (int j = 0; j < 16; ++j) {
-      const VI both = byte_of(subs[j / 4], j % 4);
-      ((both & VI(15)) | ((both >> 4) << 16)).store(tile->sub[b + j / 2][j % 2]);
-    }
-    for (int half = 0; half < 2; ++half)
-      each_pairs(rows, at + 16 + size_t(32 * half), [&](int s, int g, VI u) { u.store(tile->q[b + 4 * half + s][g]); });
+    load_rows(subs, w, at);
+    SYN_UNROLL(kUnroll)
+    for (int j = 0; j < 16; ++j) scale[j] = byte_of(subs[j / 4] & bytes(15), j % 4);
+    SYN_UNROLL(kUnroll)
+    for (int j = 0; j < 8; ++j) minima[j] = byte_pair((subs[j / 2] >> 4) & bytes(15), j % 2);
   }
-  unpack_scales(tile->d, rows, first + 80, 84, n_blocks / 8);
-  unpack_scales(tile->m, rows, first + 82, 84, n_blocks / 8);
-}
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    SYN_UNROLL(kUnroll)
+    for (int half = 0; half < 2; ++half)
+      each_pairs(w, at + 16 + size_t(32 * half), [&](int s, int g, VI u) { f(4 * half + s, g, u); });
+  }
+};

@@ -18,27 +18,31 @@ void dequantize_q3_k(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_q3_k(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                 const uint8_t* ahead) {
-  const size_t first = size_t(first_block / 8) * 110;
-  for (int32_t b = 0; b < n_blocks; b += 8) {
-    const size_t at = first + size_t(b / 8) * 110;
-    prefetch<110 * kTileRows>(ahead + b / 8 * (110 * kTileRows));
-    const VI low[] = {load_words(rows, at + 96), load_words(rows, at + 100)}, high = load_words(rows, at + 104);
+struct Q3K {
+  static constexpr DType kType = DType::q3_k;
+  static constexpr int kBlocks = 8, kParts = 2, kOffset = 4;
+  static constexpr bool kMin = false;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at + 108); }
+  template <typename W>
+  SYN_INLINE static void parts(const W& w, size_t at, VI* scale, VI*) {
+    const VI low[] = {load_words(w, at + 96), load_words(w, at + 100)}, high = load_words(w, at + 104);
+    SYN_UNROLL(kUnroll)
     for (int k = 0; k < 4; ++k) {  // scales 4 k .. 4 k + 3
-      const VI scales = ((low[k % 2] >> (4 * (k / 2))) & bytes(15)) | (((high >> (2 * k)) & bytes(3)) << 4);
-      for (int i = 0; i < 4; ++i) {
-        const int j = 4 * k + i;
-        ((byte_of(scales, i) - VI(32)) & VI(0xFFFF)).store(tile->sub[b + j / 2][j % 2]);
-      }
+      const VI four = ((low[k % 2] >> (4 * (k / 2))) & bytes(15)) | (((high >> (2 * k)) & bytes(3)) << 4);
+      SYN_UNROLL(kUnroll)
+      for (int i = 0; i < 4; ++i) scale[4 * k + i] = byte_of(four, i) - VI(32);
     }
+  }
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
     VI third[8];
-    load_rows(third, rows, at), load_rows(third + 4, rows, at + 16);
+    load_rows(third, w, at), load_rows(third + 4, w, at + 16);
+    SYN_UNROLL(kUnroll)
     for (int half = 0; half < 2; ++half)
-      each_pairs(rows, at + 32 + size_t(32 * half), [&](int s, int g, VI u) {
+      each_pairs(w, at + 32 + size_t(32 * half), [&](int s, int g, VI u) {
         const int block = 4 * half + s;
-        less<4>(u | (((third[g] >> block) & bytes(1)) << 2)).store(tile->q[b + block][g]);
+        f(block, g, u | (((third[g] >> block) & bytes(1)) << 2));
       });
   }
-  unpack_scales(tile->d, rows, first + 108, 110, n_blocks / 8);
-}
+};

@@ -21,11 +21,14 @@ void dequantize_q4_0(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_q4_0(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                 const uint8_t* ahead) {
-  for (int32_t b = 0; b < n_blocks; ++b) {
-    prefetch<18 * kTileRows>(ahead + b * (18 * kTileRows));
-    each_nibbles(rows, size_t(first_block + b) * 18 + 2, [&](int g, VI u) { less<8>(u).store(tile->q[b][g]); });
+struct Q4_0 {
+  static constexpr DType kType = DType::q4_0;
+  static constexpr int kBlocks = 1, kParts = 0, kOffset = 8;
+  static constexpr bool kMin = false;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at); }
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    each_nibbles(w, at + 2, [&](int g, VI u) { f(0, g, u); });
   }
-  unpack_scales(tile->d, rows, size_t(first_block) * 18, 18, n_blocks);
-}
+};

@@ -11,11 +11,12 @@ SYN_INLINE SixBits six_bits(const uint8_t* s, size_t j) {
   return {(s[j + 4] & 15) | s[j - 4] >> 6 << 4, s[j + 4] >> 4 | s[j] >> 6 << 4};
 }
 
-// The same of 16 rows, into the first part of 8 blocks.
-SYN_INLINE void unpack_six_bits(int32_t sub[][2][kTileRows], VI s, VI m, VI high) {
+// The same of 16 rows: eight scales, and the minima as four pairs.
+SYN_INLINE void unpack_six_bits(VI* scale, VI* minima, VI s, VI m, VI high) {
   const VI scales[] = {s & bytes(63), (high & bytes(15)) | ((s >> 2) & bytes(48))};
-  const VI minima[] = {m & bytes(63), ((high >> 4) & bytes(15)) | ((m >> 2) & bytes(48))};
-  for (int j = 0; j < 8; ++j) (byte_of(scales[j / 4], j % 4) | (byte_of(minima[j / 4], j % 4) << 16)).store(sub[j][0]);
+  const VI least[] = {m & bytes(63), ((high >> 4) & bytes(15)) | ((m >> 2) & bytes(48))};
+  for (int j = 0; j < 8; ++j) scale[j] = byte_of(scales[j / 4], j % 4);
+  for (int j = 0; j < 4; ++j) minima[j] = byte_pair(least[j / 2], j % 2);
 }
 
 void dequantize_q4_k(float* y, const void* blocks, size_t n) {
@@ -31,18 +32,22 @@ void dequantize_q4_k(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_q4_k(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                 const uint8_t* ahead) {
-  const size_t first = size_t(first_block / 8) * 144;
-  for (int32_t b = 0; b < n_blocks; b += 8) {
-    const size_t at = first + size_t(b / 8) * 144;
-    prefetch<144 * kTileRows>(ahead + b / 8 * (144 * kTileRows));
-    VI head[4];
-    load_rows(head, rows, at);
-    low_halves(head[0]).store(tile->d[b / 8]), low_halves(head[0] >> 16).store(tile->m[b / 8]);
-    unpack_six_bits(tile->sub + b, head[1], head[2], head[3]);
-    for (int two = 0; two < 4; ++two)
-      each_nibbles_of_two(rows, at + 16 + size_t(32 * two),
-                          [&](int i, int g, VI u) { u.store(tile->q[b + 2 * two + i][g]); });
+struct Q4K {
+  static constexpr DType kType = DType::q4_k;
+  static constexpr int kBlocks = 8, kParts = 1, kOffset = 0;
+  static constexpr bool kMin = true;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at); }
+  template <typename W>
+  SYN_INLINE static V m(const W& w, size_t at) { return halves(w, at + 2); }
+  template <typename W>
+  SYN_INLINE static void parts(const W& w, size_t at, VI* scale, VI* minima) {
+    unpack_six_bits(scale, minima, load_words(w, at + 4), load_words(w, at + 8), load_words(w, at + 12));
   }
-}
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    SYN_UNROLL(kUnroll)
+    for (int two = 0; two < 4; ++two)
+      each_nibbles_of_two(w, at + 16 + size_t(32 * two), [&](int i, int g, VI u) { f(2 * two + i, g, u); });
+  }
+};

@@ -20,17 +20,20 @@ void dequantize_q5_0(float* y, const void* blocks, size_t n) {
 }
 
 // f(g, numbers below 32) for a block whose fifth bits lie at `at`.
-template <typename F>
-SYN_INLINE void each_fives(const uint8_t* const rows[kTileRows], size_t at, F&& f) {
-  const VI high = load_words(rows, at);
-  each_nibbles(rows, at + 4, [&](int g, VI u) { f(g, u | fifth_bits(high, g)); });
+template <typename W, typename F>
+SYN_INLINE void each_fives(const W& w, size_t at, F&& f) {
+  const VI high = load_words(w, at);
+  each_nibbles(w, at + 4, [&](int g, VI u) { f(g, u | fifth_bits(high, g)); });
 }
 
-void unpack_q5_0(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                 const uint8_t* ahead) {
-  for (int32_t b = 0; b < n_blocks; ++b) {
-    prefetch<22 * kTileRows>(ahead + b * (22 * kTileRows));
-    each_fives(rows, size_t(first_block + b) * 22 + 2, [&](int g, VI u) { less<16>(u).store(tile->q[b][g]); });
+struct Q5_0 {
+  static constexpr DType kType = DType::q5_0;
+  static constexpr int kBlocks = 1, kParts = 0, kOffset = 16;
+  static constexpr bool kMin = false;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at); }
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    each_fives(w, at + 2, [&](int g, VI u) { f(0, g, u); });
   }
-  unpack_scales(tile->d, rows, size_t(first_block) * 22, 22, n_blocks);
-}
+};

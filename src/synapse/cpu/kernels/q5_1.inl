@@ -19,12 +19,16 @@ void dequantize_q5_1(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_q5_1(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                 const uint8_t* ahead) {
-  for (int32_t b = 0; b < n_blocks; ++b) {
-    prefetch<24 * kTileRows>(ahead + b * (24 * kTileRows));
-    each_fives(rows, size_t(first_block + b) * 24 + 4, [&](int g, VI u) { u.store(tile->q[b][g]); });
+struct Q5_1 {
+  static constexpr DType kType = DType::q5_1;
+  static constexpr int kBlocks = 1, kParts = 0, kOffset = 0;
+  static constexpr bool kMin = true;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at); }
+  template <typename W>
+  SYN_INLINE static V m(const W& w, size_t at) { return halves(w, at + 2); }
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    each_fives(w, at + 4, [&](int g, VI u) { f(0, g, u); });
   }
-  unpack_scales(tile->d, rows, size_t(first_block) * 24, 24, n_blocks);
-  unpack_scales(tile->m, rows, size_t(first_block) * 24 + 2, 24, n_blocks);
-}
+};

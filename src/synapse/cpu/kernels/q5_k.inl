@@ -17,20 +17,27 @@ void dequantize_q5_k(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_q5_k(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                 const uint8_t* ahead) {
-  const size_t first = size_t(first_block / 8) * 176;
-  for (int32_t b = 0; b < n_blocks; b += 8) {
-    const size_t at = first + size_t(b / 8) * 176;
-    prefetch<176 * kTileRows>(ahead + b / 8 * (176 * kTileRows));
-    VI head[4], high[8];
-    load_rows(head, rows, at), load_rows(high, rows, at + 16), load_rows(high + 4, rows, at + 32);
-    low_halves(head[0]).store(tile->d[b / 8]), low_halves(head[0] >> 16).store(tile->m[b / 8]);
-    unpack_six_bits(tile->sub + b, head[1], head[2], head[3]);
+struct Q5K {
+  static constexpr DType kType = DType::q5_k;
+  static constexpr int kBlocks = 8, kParts = 1, kOffset = 0;
+  static constexpr bool kMin = true;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at); }
+  template <typename W>
+  SYN_INLINE static V m(const W& w, size_t at) { return halves(w, at + 2); }
+  template <typename W>
+  SYN_INLINE static void parts(const W& w, size_t at, VI* scale, VI* minima) {
+    unpack_six_bits(scale, minima, load_words(w, at + 4), load_words(w, at + 8), load_words(w, at + 12));
+  }
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    VI high[8];
+    load_rows(high, w, at + 16), load_rows(high + 4, w, at + 32);
+    SYN_UNROLL(kUnroll)
     for (int two = 0; two < 4; ++two)
-      each_nibbles_of_two(rows, at + 48 + size_t(32 * two), [&](int i, int g, VI u) {
+      each_nibbles_of_two(w, at + 48 + size_t(32 * two), [&](int i, int g, VI u) {
         const int block = 2 * two + i;
-        (u | (((high[g] >> block) & bytes(1)) << 4)).store(tile->q[b + block][g]);
+        f(block, g, u | (((high[g] >> block) & bytes(1)) << 4));
       });
   }
-}
+};

@@ -15,30 +15,37 @@ void dequantize_q6_k(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_q6_k(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                 const uint8_t* ahead) {
-  const size_t first = size_t(first_block / 8) * 210;
-  for (int32_t b = 0; b < n_blocks; b += 8) {
-    const size_t at = first + size_t(b / 8) * 210;
-    prefetch<210 * kTileRows>(ahead + b / 8 * (210 * kTileRows));
+struct Q6K {
+  static constexpr DType kType = DType::q6_k;
+  static constexpr int kBlocks = 8, kParts = 2, kOffset = 32;
+  static constexpr bool kMin = false;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at + 208); }
+  template <typename W>
+  SYN_INLINE static void parts(const W& w, size_t at, VI* scale, VI*) {
     VI subs[4];
-    load_rows(subs, rows, at + 192);
-    for (int j = 0; j < 16; ++j)  // the sign matters in the low 16 bits only
-      (((subs[j / 4] << (24 - 8 * (j % 4))) >> 24) & VI(0xFFFF)).store(tile->sub[b + j / 2][j % 2]);
+    load_rows(subs, w, at + 192);
+    SYN_UNROLL(kUnroll)
+    for (int j = 0; j < 16; ++j) scale[j] = (subs[j / 4] << (24 - 8 * (j % 4))) >> 24;
+  }
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    SYN_UNROLL(kUnroll)
     for (int half = 0; half < 2; ++half)
+      SYN_UNROLL(kUnroll)
       for (int part = 0; part < 2; ++part) {  // 16 of the 32 bytes
         VI high[4];
-        load_rows(high, rows, at + 128 + size_t(32 * half + 16 * part));
+        load_rows(high, w, at + 128 + size_t(32 * half + 16 * part));
+        SYN_UNROLL(kUnroll)
         for (int i = 0; i < 2; ++i) {
           VI low[4];
-          load_rows(low, rows, at + size_t(64 * half + 32 * i + 16 * part));
+          load_rows(low, w, at + size_t(64 * half + 32 * i + 16 * part));
+          SYN_UNROLL(kUnroll)
           for (int g = 0; g < 4; ++g) {
-            const VI two = (high[g] >> (2 * i)) & bytes(3), next = (high[g] >> (2 * i + 4)) & bytes(3);
-            less<32>((low[g] & bytes(15)) | (two << 4)).store(tile->q[b + 4 * half + i][4 * part + g]);
-            less<32>(((low[g] >> 4) & bytes(15)) | (next << 4)).store(tile->q[b + 4 * half + i + 2][4 * part + g]);
+            f(4 * half + i, 4 * part + g, (low[g] & bytes(15)) | (((high[g] >> (2 * i)) & bytes(3)) << 4));
+            f(4 * half + i + 2, 4 * part + g, ((low[g] >> 4) & bytes(15)) | (((high[g] >> (2 * i + 4)) & bytes(3)) << 4));
           }
         }
       }
   }
-  unpack_scales(tile->d, rows, first + 208, 210, n_blocks / 8);
-}
+};

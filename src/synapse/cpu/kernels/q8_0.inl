@@ -17,16 +17,14 @@ void dequantize_q8_0(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_q8_0(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                 const uint8_t* ahead) {
-  for (int32_t b = 0; b < n_blocks; ++b) {
-    prefetch<34 * kTileRows>(ahead + b * (34 * kTileRows));
-    const size_t at = size_t(first_block + b) * 34;
-    for (int half = 0; half < 2; ++half) {
-      VI q[4];
-      load_rows(q, rows, at + 2 + size_t(16 * half));
-      for (int g = 0; g < 4; ++g) q[g].store(tile->q[b][4 * half + g]);
-    }
+struct Q8_0 {
+  static constexpr DType kType = DType::q8_0;
+  static constexpr int kBlocks = 1, kParts = 0, kOffset = kSigned;
+  static constexpr bool kMin = false;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at); }
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    each_bytes(w, at + 2, f);
   }
-  unpack_scales(tile->d, rows, size_t(first_block) * 34, 34, n_blocks);
-}
+};

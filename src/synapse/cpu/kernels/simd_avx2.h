@@ -51,41 +51,48 @@ SYN_INLINE void load_rows(VI out[4], const uint8_t* const rows[16], size_t at) {
   }
 }
 
+// Each lane's two int16 times those of b, summed.
+SYN_INLINE VI dot2(VI a, VI b) {
+  return each_part<VI>([&](int i) { return (PI)_mm256_madd_epi16((__m256i)a.p[i], (__m256i)b.p[i]); });
+}
+
 // table[n] for each byte n of a lane, n < 16.
 SYN_INLINE VI look_up(const int8_t table[16], VI n) {
   const __m256i t = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i*)table));
   return each_part<VI>([&](int i) { return (PI)_mm256_shuffle_epi8(t, (__m256i)n.p[i]); });
 }
 
-// dot4 on bytes widened to 16 bits, even and odd ones apart: lane r of acc += the four products of row r's
-// bytes of k-group g with those of x. Exact for all int8.
+// dot4 by maddubs, whose first factor is unsigned: lane r of acc += the four products of row r's bytes of k-group g with those of
+// x. Weights of 0 .. 127 are that; of signed ones the sign goes to x. No pair exceeds 16 bits: 2 * 128 * 127.
 struct DotX {
-  int32_t even[8], odd[8];
+  const int8_t* q;
 };
 struct DotW {
-  __m256i even[2], odd[2];
+  __m256i w[2], size[2];
 };
-SYN_INLINE __m256i even_bytes(__m256i v) { return _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8); }
-SYN_INLINE __m256i odd_bytes(__m256i v) { return _mm256_srai_epi16(v, 8); }
-SYN_INLINE DotX dot_x(const int8_t* q) {
-  const __m256i v = _mm256_loadu_si256((const __m256i*)q);
-  DotX x;
-  _mm256_storeu_si256((__m256i*)x.even, even_bytes(v));
-  _mm256_storeu_si256((__m256i*)x.odd, odd_bytes(v));
-  return x;
+template <bool is_signed>
+SYN_INLINE DotW dot_w_of(VI q) {
+  const __m256i a = (__m256i)q.p[0], b = (__m256i)q.p[1];
+  if constexpr (is_signed) return {{a, b}, {_mm256_abs_epi8(a), _mm256_abs_epi8(b)}};
+  return {{a, b}, {a, b}};
 }
-SYN_INLINE VI dot_start(int32_t) { return VI(0); }
-SYN_INLINE DotW dot_w(const int8_t* q) {
-  const __m256i a = _mm256_load_si256((const __m256i*)q), b = _mm256_load_si256((const __m256i*)(q + 32));
-  return {{even_bytes(a), even_bytes(b)}, {odd_bytes(a), odd_bytes(b)}};
-}
+template <bool is_signed>
+SYN_INLINE DotW dot_w(const int8_t* q) { return dot_w_of<is_signed>(VI::load(q)); }
+SYN_INLINE DotX dot_x(const int8_t* q) { return {q}; }
+template <bool is_signed>
 SYN_INLINE VI dot4(VI acc, const DotW& w, const DotX& x, int g) {
-  const __m256i even = _mm256_set1_epi32(x.even[g]), odd = _mm256_set1_epi32(x.odd[g]);
+  int32_t four;
+  __builtin_memcpy(&four, x.q + 4 * g, 4);
+  const __m256i v = _mm256_set1_epi32(four), ones = _mm256_set1_epi16(1);
   return each_part<VI>([&](int i) {
-    return acc.p[i] + (PI)_mm256_madd_epi16(w.even[i], even) + (PI)_mm256_madd_epi16(w.odd[i], odd);
+    const __m256i pairs = _mm256_maddubs_epi16(w.size[i], is_signed ? _mm256_sign_epi8(v, w.w[i]) : v);
+    return acc.p[i] + (PI)_mm256_madd_epi16(pairs, ones);
   });
 }
 
+constexpr int32_t kSignedShift = 0;
 constexpr int kDotRows = 4;     // activation rows of a tile product held in registers
+constexpr int kDotRowsOfParts = 2;
 constexpr int kLinearRows = 2;  // outputs of a float linear held in registers: kLinearRows x kLinearColumns
 constexpr int kLinearColumns = 2;
+constexpr int kUnroll = 16;        // rounds of the loops over a block that are taken apart: where weights go from memory to registers

@@ -43,6 +43,11 @@ SYN_INLINE void load_rows(VI out[4], const uint8_t* const rows[16], size_t at) {
   out[3].p[0] = (PI)_mm512_unpackhi_epi64(b, d);
 }
 
+// Each lane's two int16 times those of b, summed.
+SYN_INLINE VI dot2(VI a, VI b) {
+  return each_part<VI>([&](int i) { return (PI)_mm512_madd_epi16((__m512i)a.p[i], (__m512i)b.p[i]); });
+}
+
 // table[n] for each byte n of a lane, n < 16.
 SYN_INLINE VI look_up(const int8_t table[16], VI n) {
   const __m512i t = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)table));
@@ -51,3 +56,4 @@ SYN_INLINE VI look_up(const int8_t table[16], VI n) {
 
 constexpr int kLinearRows = 4;  // outputs of a float linear held in registers: kLinearRows x kLinearColumns
 constexpr int kLinearColumns = 4;
+constexpr int kUnroll = 16;        // rounds of the loops over a block that are taken apart: where weights go from memory to registers

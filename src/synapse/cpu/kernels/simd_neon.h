@@ -45,12 +45,23 @@ SYN_INLINE void load_rows(VI out[4], const uint8_t* const rows[16], size_t at) {
   }
 }
 
+// Each lane's two int16 times those of b, summed.
+SYN_INLINE VI dot2(VI a, VI b) {
+  return each_part<VI>([&](int i) {
+    const int16x8_t x = (int16x8_t)a.p[i], y = (int16x8_t)b.p[i];
+    return (PI)vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y));
+  });
+}
+
 // table[n] for each byte n of a lane, n < 16.
 SYN_INLINE VI look_up(const int8_t table[16], VI n) {
   const int8x16_t t = vld1q_s8(table);
   return each_part<VI>([&](int i) { return (PI)vqtbl1q_s8(t, (uint8x16_t)n.p[i]); });
 }
 
+constexpr int32_t kSignedShift = 0;
 constexpr int kDotRows = 4;     // activation rows of a tile product held in registers
+constexpr int kDotRowsOfParts = 2;
 constexpr int kLinearRows = 2;  // outputs of a float linear held in registers: kLinearRows x kLinearColumns
 constexpr int kLinearColumns = 2;
+constexpr int kUnroll = 16;        // rounds of the loops over a block that are taken apart: where weights go from memory to registers

@@ -57,6 +57,9 @@ SYN_INLINE void load_rows(VI out[4], const uint8_t* const rows[16], size_t at) {
   for (int g = 0; g < 4; ++g) out[g] = VI::load(lanes[g]);
 }
 
+// Each lane's two int16 times those of b, summed.
+SYN_INLINE VI dot2(VI a, VI b) { return ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16); }
+
 // table[n] for each byte n of a lane, n < 16.
 SYN_INLINE VI look_up(const int8_t table[16], VI n) {
   uint8_t bytes[64];
@@ -71,8 +74,9 @@ struct DotX {
 };
 using DotW = const int8_t*;
 SYN_INLINE DotX dot_x(const int8_t* q) { return {q}; }
-SYN_INLINE VI dot_start(int32_t) { return VI(0); }
+template <bool>
 SYN_INLINE DotW dot_w(const int8_t* q) { return q; }
+template <bool>
 SYN_INLINE VI dot4(VI acc, DotW w, const DotX& x, int g) {
   int32_t lanes[16];
   acc.store(lanes);
@@ -81,6 +85,9 @@ SYN_INLINE VI dot4(VI acc, DotW w, const DotX& x, int g) {
   return VI::load(lanes);
 }
 
+constexpr int32_t kSignedShift = 0;
 constexpr int kDotRows = 1;     // activation rows of a tile product held in registers
+constexpr int kDotRowsOfParts = 1;
 constexpr int kLinearRows = 1;  // outputs of a float linear held in registers: kLinearRows x kLinearColumns
 constexpr int kLinearColumns = 4;
+constexpr int kUnroll = 1;        // rounds of the loops over a block that are taken apart: where weights go from memory to registers

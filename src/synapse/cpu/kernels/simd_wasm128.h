@@ -58,6 +58,11 @@ SYN_INLINE void load_rows(VI out[4], const uint8_t* const rows[16], size_t at) {
   }
 }
 
+// Each lane's two int16 times those of b, summed.
+SYN_INLINE VI dot2(VI a, VI b) {
+  return each_part<VI>([&](int i) { return (PI)wasm_i32x4_dot_i16x8((v128_t)a.p[i], (v128_t)b.p[i]); });
+}
+
 // table[n] for each byte n of a lane, n < 16.
 SYN_INLINE VI look_up(const int8_t table[16], VI n) {
   const v128_t t = wasm_v128_load(table);
@@ -82,7 +87,7 @@ SYN_INLINE DotX dot_x(const int8_t* q) {
   }
   return x;
 }
-SYN_INLINE VI dot_start(int32_t) { return VI(0); }
+template <bool>
 SYN_INLINE DotW dot_w(const int8_t* q) {
   DotW w;
   for (int i = 0; i < 4; ++i) {
@@ -91,6 +96,7 @@ SYN_INLINE DotW dot_w(const int8_t* q) {
   }
   return w;
 }
+template <bool>
 SYN_INLINE VI dot4(VI acc, const DotW& w, const DotX& x, int g) {
   const v128_t even = wasm_i32x4_splat(x.even[g]), odd = wasm_i32x4_splat(x.odd[g]);
   return each_part<VI>([&](int i) {
@@ -98,6 +104,9 @@ SYN_INLINE VI dot4(VI acc, const DotW& w, const DotX& x, int g) {
   });
 }
 
+constexpr int32_t kSignedShift = 0;
 constexpr int kDotRows = 2;     // activation rows of a tile product held in registers
+constexpr int kDotRowsOfParts = 1;
 constexpr int kLinearRows = 2;  // outputs of a float linear held in registers: kLinearRows x kLinearColumns
 constexpr int kLinearColumns = 2;
+constexpr int kUnroll = 1;        // rounds of the loops over a block that are taken apart: where weights go from memory to registers

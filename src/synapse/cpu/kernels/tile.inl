@@ -1,19 +1,52 @@
-// The quantised linear: a tile times rows of activations. kBlocks 32-blocks share a scale of the weights and one of the
-// activations; inside them kSubs parts of every 32 weights have an integer scale of their own (0: none), and kMin says
-// whether there are minima.
+// The quantised linear: a tile times rows of activations. kBlocks and the like: formats.inl.
+
+// 32-blocks first_block .. +n_blocks of 16 rows, whole blocks of the format, into a tile.
+template <typename T, typename W>
+void unpack(Tile* tile, const W& w, int32_t first_block, int32_t n_blocks) {
+  constexpr int kBytes = info(T::kType).block_bytes, kParts32 = T::kParts > 1 ? 2 : 1;
+  for (int32_t b = 0; b < n_blocks; b += T::kBlocks) {
+    const size_t at = size_t((first_block + b) / T::kBlocks) * kBytes;
+    prefetch<kBytes>(w, at);
+    T::each(w, at, [&](int i, int g, VI q) { q.store(tile->q[b + i][g]); });
+    T::d(w, at).store(tile->d[b / T::kBlocks]);
+    if constexpr (T::kMin) T::m(w, at).store(tile->m[b / T::kBlocks]);
+    if constexpr (T::kParts > 0) {
+      VI scale[2 * T::kBlocks], minima[T::kBlocks];
+      T::parts(w, at, scale, minima);
+      for (int i = 0; i < T::kBlocks * kParts32; ++i) scale[i].store(tile->scale[b + i / kParts32][i % kParts32]);
+      if constexpr (T::kMin)
+        for (int i = 0; i < T::kBlocks * kParts32 / 2; ++i) minima[i].store(tile->minima[b * kParts32 / 2 + i]);
+    }
+  }
+}
+
+// What the sum of each part of 32-blocks block .. +n of a row of x begins with when kShift has been added to every weight, and the sums of x of
+// pairs of parts, as minima lie. `block` counts from the first row.
+template <int32_t kShift, int kParts32, bool kPairs>
+SYN_INLINE void begin_parts(int32_t* start, int32_t* pairs, const QuantRows* x, size_t block, int32_t n) {
+  const int32_t* sums = x->sums16 + 2 * block;
+  const auto part_sum = [&](int32_t i) { return kParts32 == 2 ? sums[i] : sums[2 * i] + sums[2 * i + 1]; };
+  if constexpr (kShift != 0)
+    for (int32_t i = 0; i < n * kParts32; ++i) start[i] = -kShift * part_sum(i);
+  if constexpr (kPairs)
+    for (int32_t i = 0; i < n * kParts32 / 2; ++i)
+      pairs[i] = (part_sum(2 * i) & 0xFFFF) | int32_t(uint32_t(part_sum(2 * i + 1)) << 16);
+}
 
 // R rows of x.
-template <int R, int kBlocks, int kSubs, bool kMin>
+template <int R, int kBlocks, int kParts, bool kMin, int kOffset>
 SYN_INLINE void dot_tile_rows(float* acc, const Tile* tile, const QuantRows* x, int32_t row, int32_t first_block,
                               int32_t n_blocks) {
-  constexpr int kParts32 = kSubs > 1 ? 2 : 1, kGroups = kBlock / 4 / kParts32;
+  constexpr bool kIsSigned = kOffset == kSigned;
+  constexpr int32_t kShift = kIsSigned ? kSignedShift : kOffset;  // of q: this many times the sum of x are taken off
+  constexpr int kParts32 = kParts > 1 ? 2 : 1, kGroups = kBlock / 4 / kParts32;
   const size_t blocks = size_t(x->n / kBlock);
   const auto block_of = [&](int r, int32_t b) { return size_t(row + r) * blocks + size_t(first_block + b); };
-  // Sum of the q of part `part` of a block of x.
-  const auto x_sum = [&](size_t block, int part) {
-    const int32_t* s = x->sums16 + 2 * block;
-    return kParts32 == 2 ? s[part] : s[0] + s[1];
-  };
+
+  int32_t start[R][2 * kTileBlocks], pairs[R][kTileBlocks];
+  for (int r = 0; r < R; ++r)
+    begin_parts<kShift, kParts32, (kMin && kParts > 0)>(start[r], pairs[r], x, block_of(r, 0), n_blocks);
+
   V y[R];
   for (int r = 0; r < R; ++r) y[r] = V::load(acc + (row + r) * kTileRows);
   for (int32_t first = 0; first < n_blocks; first += kBlocks) {
@@ -25,16 +58,16 @@ SYN_INLINE void dot_tile_rows(float* acc, const Tile* tile, const QuantRows* x, 
       for (int r = 0; r < R; ++r) in[r] = dot_x(x->q + block_of(r, b) * kBlock);
       for (int part = 0; part < kParts32; ++part) {
         VI dot[R];
-        for (int r = 0; r < R; ++r) dot[r] = dot_start(x_sum(block_of(r, b), part));
+        for (int r = 0; r < R; ++r) dot[r] = VI(kShift != 0 ? start[r][b * kParts32 + part] : 0);
         for (int g = part * kGroups; g < (part + 1) * kGroups; ++g) {
-          const DotW w = dot_w(&tile->q[b][g][0][0]);
-          for (int r = 0; r < R; ++r) dot[r] = dot4(dot[r], w, in[r], g);
+          const auto w = dot_w<kIsSigned>(tile->q[b][g][0]);
+          for (int r = 0; r < R; ++r) dot[r] = dot4<kIsSigned>(dot[r], w, in[r], g);
         }
-        if constexpr (kSubs > 0) {
-          const VI scale = (VI::load(tile->sub[b][part]) << 16) >> 16;
+        if constexpr (kParts > 0) {
+          const VI scale = VI::load(tile->scale[b][part]);
           for (int r = 0; r < R; ++r) dot[r] = scale * dot[r];
         }
-        for (int r = 0; r < R; ++r) isum[r] = isum[r] + dot[r];
+        for (int r = 0; r < R; ++r) isum[r] = kBlocks == 1 && kParts == 0 ? dot[r] : isum[r] + dot[r];
       }
     }
     const V d = V::load(tile->d[first / kBlocks]);
@@ -43,13 +76,15 @@ SYN_INLINE void dot_tile_rows(float* acc, const Tile* tile, const QuantRows* x, 
     if constexpr (kMin) {
       const V m = V::load(tile->m[first / kBlocks]);
       for (int r = 0; r < R; ++r) {
-        if constexpr (kSubs == 0) {
-          y[r] = mul_add(m * d_x(r), V(float(x_sum(block_of(r, first), 0))), y[r]);
+        if constexpr (kParts == 0) {
+          const int32_t* sums = x->sums16 + 2 * block_of(r, first);
+          y[r] = mul_add(m * d_x(r), V(float(sums[0] + sums[1])), y[r]);
         } else {
           VI sum(0);
-          for (int32_t b = first; b < first + kBlocks; ++b)
-            for (int part = 0; part < kParts32; ++part)
-              sum = sum + (VI::load(tile->sub[b][part]) >> 16) * VI(x_sum(block_of(r, b), part));
+          for (int i = 0; i < kBlocks * kParts32 / 2; ++i) {
+            const int32_t pair = first * kParts32 / 2 + i;
+            sum = sum + dot2(VI::load(tile->minima[pair]), VI(pairs[r][pair]));
+          }
           y[r] = y[r] - (m * d_x(r)) * to_float(sum);
         }
       }
@@ -58,25 +93,19 @@ SYN_INLINE void dot_tile_rows(float* acc, const Tile* tile, const QuantRows* x, 
   for (int r = 0; r < R; ++r) y[r].store(acc + (row + r) * kTileRows);
 }
 
-template <int kBlocks, int kSubs, bool kMin>
+template <int kBlocks, int kParts, bool kMin, int kOffset>
 void dot_tile(float* acc, const Tile* tile, const QuantRows* x, int32_t n_rows, int32_t first_block, int32_t n_blocks) {
-  constexpr int R = kSubs && kDotRows > 1 ? kDotRows / 2 : kDotRows;  // two integers a row are in registers then
+  constexpr int R = kParts ? kDotRowsOfParts : kDotRows;
   int32_t row = 0;
   for (; row + R <= n_rows; row += R)
-    dot_tile_rows<R, kBlocks, kSubs, kMin>(acc, tile, x, row, first_block, n_blocks);
-  for (; row < n_rows; ++row) dot_tile_rows<1, kBlocks, kSubs, kMin>(acc, tile, x, row, first_block, n_blocks);
+    dot_tile_rows<R, kBlocks, kParts, kMin, kOffset>(acc, tile, x, row, first_block, n_blocks);
+  for (; row < n_rows; ++row) dot_tile_rows<1, kBlocks, kParts, kMin, kOffset>(acc, tile, x, row, first_block, n_blocks);
 }
 
-// The products of every quantised format, for whichever instruction set this is compiled.
+// The products of every format, for whichever instruction set this is compiled.
 void fill_dots(Format* f) {
-  const auto set = [&](auto dot, auto... types) { ((f[size_t(types)].dot = dot), ...); };
-  using enum DType;
-  set(dot_tile<1, 0, false>, q8_0, q4_0, q5_0, iq4_nl, mxfp4, int8, q2_32);
-  set(dot_tile<1, 0, true>, q4_1, q5_1);
-  set(dot_tile<2, 0, false>, q2_64);
-  set(dot_tile<8, 0, false>, tq2_0);
-  set(dot_tile<8, 1, false>, iq4_xs);
-  set(dot_tile<8, 1, true>, q4_k, q5_k);
-  set(dot_tile<8, 2, false>, q3_k, q6_k);
-  set(dot_tile<8, 2, true>, q2_k);
+  each_format([&](auto format) {
+    using T = decltype(format);
+    f[size_t(T::kType)].dot = dot_tile<T::kBlocks, T::kParts, T::kMin, T::kOffset>;
+  });
 }

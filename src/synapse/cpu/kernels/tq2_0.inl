@@ -22,14 +22,16 @@ void dequantize_tq2_0(float* y, const void* blocks, size_t n) {
   }
 }
 
-void unpack_tq2_0(Tile* tile, const uint8_t* const rows[kTileRows], int32_t first_block, int32_t n_blocks,
-                  const uint8_t* ahead) {
-  const size_t first = size_t(first_block / 8) * 66;
-  for (int32_t b = 0; b < n_blocks; b += 8) {
-    prefetch<66 * kTileRows>(ahead + b / 8 * (66 * kTileRows));
+struct Tq2_0 {
+  static constexpr DType kType = DType::tq2_0;
+  static constexpr int kBlocks = 8, kParts = 0, kOffset = 1;
+  static constexpr bool kMin = false;
+  template <typename W>
+  SYN_INLINE static V d(const W& w, size_t at) { return halves(w, at + 64); }
+  template <typename W, typename F>
+  SYN_INLINE static void each(const W& w, size_t at, F&& f) {
+    SYN_UNROLL(kUnroll)
     for (int half = 0; half < 2; ++half)
-      each_pairs(rows, first + size_t(b / 8 * 66 + 32 * half),
-                 [&](int s, int g, VI u) { less<1>(u).store(tile->q[b + 4 * half + s][g]); });
+      each_pairs(w, at + size_t(32 * half), [&](int s, int g, VI u) { f(4 * half + s, g, u); });
   }
-  unpack_scales(tile->d, rows, first + 64, 66, n_blocks / 8);
-}
+};
