@@ -153,6 +153,7 @@ Status embed(const EmbedFlags& o) {
   SYN_TRY(texts, tokenize(*engine, o, cut_at));
   for (const EmbedText& text : texts.all) options.max_rows = std::max(options.max_rows, int32_t(text.ids.size()));
 
+  SYN_RETURN_IF_ERROR(engine->pack_weights());
   Device& device = engine->processor().device();
   const StateLayout& layout = model.state_layout();
   SYN_TRY(pages, Region::make(Embedder::cache_bytes(model, options)));

@@ -5,6 +5,7 @@
 
 #include "expand.h"
 #include "output.h"
+#include "synapse/runtime/matrices.h"
 #include "synapse/runtime/prefix_cache.h"
 #include "synapse/cpu/kernels/kernels.h"
 
@@ -35,6 +36,16 @@ Result<std::unique_ptr<Processor>> Processor::open(const Flags& flags) {
 Processor::~Processor() {
   device_.reset();
   platform::ThreadPool::destroy(threads_);
+}
+
+Status Processor::pack(std::span<const Tensor> matrices, const Source& source) {
+  SYN_TRY(region, Region::make(PackedWeights::bytes(matrices)));
+  const PackedWeights::Release release = {
+      [](void* from, std::span<const uint8_t> part) { static_cast<const Source*>(from)->release(part); }, const_cast<Source*>(&source)};
+  SYN_TRY(packed, PackedWeights::make(matrices, *threads_, release, device_->packed(), region.arena()));
+  packed_.push_back(std::move(region));
+  device_->read_from(packed);
+  return {};
 }
 
 Result<std::unique_ptr<Vocabulary>> Vocabulary::open(Source& source) {
@@ -128,6 +139,24 @@ Status Engine::build_model(bool expand) {
   return {};
 }
 
+Status Engine::pack_weights() {
+  if (flags_.no_repack || model_->all_float()) return {};
+  SYN_TRY(region, Region::make(matrices_bytes(*model_) + Arena::kAlign));
+  SYN_TRY(all, list_matrices(*model_, processor_->device(), region.arena()));
+  const std::span<const uint8_t> own = model_region_.bytes();
+  std::vector<Tensor> mapped;  // not what was made when the model was built: that would be there twice
+  for (const Tensor& w : all) {
+    const auto* data = static_cast<const uint8_t*>(w.data);
+    if (data < own.data() || data >= own.data() + own.size()) mapped.push_back(w);
+  }
+  const size_t bytes = PackedWeights::bytes(mapped), available = platform::resources().memory_available;
+  if (bytes > available) {
+    note("weights: " + human_bytes(bytes) + " to pack them, available are " + human_bytes(available) + "; they are read from the file as it is, slower");
+    return {};
+  }
+  return processor_->pack(mapped, *source_);
+}
+
 MemoryPlan Engine::plan(int32_t n_positions) {
   SessionOptions options = options_;
   options.max_seq_len = n_positions;
@@ -192,6 +221,7 @@ Result<Session*> Engine::start(int32_t reach) {
          "; -c and --memory-budget bound it");
   }
 
+  SYN_RETURN_IF_ERROR(pack_weights());
   const StateLayout& layout = model_->state_layout();
   Device& device = processor_->device();
   SYN_TRY(pages, Region::make(PagePool::bytes_for(layout, options_.k_dtype, options_.v_dtype, limits_of(*model_, options_)) +

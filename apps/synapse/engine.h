@@ -23,13 +23,16 @@ class Processor {
   const Kernels& kernels() const { return *kernels_; }
   int32_t n_threads() const { return threads_->size(); }
   platform::ThreadPool& threads() { return *threads_; }
-  Device& device() { return *device_; }
+  CpuDevice& device() { return *device_; }
+  // Linears read these matrices packed from now on; `source` gives its pages back as they are.
+  Status pack(std::span<const Tensor> matrices, const Source& source);
 
  private:
   Processor() = default;
   const Kernels* kernels_ = nullptr;
   platform::ThreadPool* threads_ = nullptr;
   std::unique_ptr<CpuDevice> device_;
+  std::vector<Region> packed_;
 };
 
 // The tokenizer of a source in memory of its own; an error when the source has none.
@@ -74,6 +77,8 @@ class Engine {
   // The context of a run: -c, else the longest within --memory-budget, else the model's. Refuses one beyond the
   // model's, and a plan beyond the budget, which is printed.
   Result<int32_t> choose_context();
+  // The weights as they are read fastest, unless --no-repack or memory forbids it. REQUIRES build_model
+  Status pack_weights();
   // Opens the one stream, of that context. `reach`: the positions that this run can come to, for the warning that
   // memory is short.
   Result<Session*> start(int32_t reach);

@@ -12,6 +12,7 @@ struct Flags {
   std::string model;
   std::vector<std::string> family_dirs;
   int32_t threads = 0;         // 0: as many as are good here
+  bool no_repack = false;      // weights are read as they lie in the file
   std::string isa;             // of kernel_variants(); empty: the best this processor has
   int32_t ctx_size = 0;        // positions; 0: the model's
   int32_t batch_size = 512;    // rows of prefill at once
@@ -22,7 +23,7 @@ struct Flags {
 void add_model_flag(CLI::App& verb, Flags& flags);    // -m --family-dir
 void add_family_flag(CLI::App& verb, Flags& flags);   // --family-dir
 void add_isa_flag(CLI::App& verb, Flags& flags);      // --isa
-void add_compute_flags(CLI::App& verb, Flags& flags);  // -t --isa
+void add_compute_flags(CLI::App& verb, Flags& flags);  // -t --isa --no-repack
 CLI::Validator cache_types();                        // of --cache-type-k and its like
 void add_context_flags(CLI::App& verb, Flags& flags);  // -c -b -ctk -ctv --memory-budget
 
