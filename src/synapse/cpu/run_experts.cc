@@ -47,12 +47,12 @@ struct Plan {
   int32_t* place;           // (n_rows): where a sorted row stands in (T, k)
   int32_t* busy;            // (E): the experts that have rows, ascending
   float* gathered = nullptr;  // (n_rows, n), for float weights
-  Tile* tiles = nullptr;    // one a thread
-  float* acc;               // two a thread, of (row_block, 16)
+  Tile* tiles = nullptr;    // two a thread
+  float* acc;               // (3, row_block, 16) a thread: of two groups, and room for what a product of unlike weights leaves twice
   int32_t row_block;
 
-  size_t acc_floats() const { return size_t(row_block) * kTileRows; }
-  Tile* tile(int32_t thread) const { return tiles ? tiles + thread : nullptr; }
+  size_t acc_floats() const { return size_t(3 * row_block) * kTileRows; }
+  Tile* tiles_of(int32_t thread) const { return tiles ? tiles + 2 * thread : nullptr; }
 };
 
 Plan make_plan(const OpCall& call, const Kernels& kernels, int32_t n_threads, Arena& arena) {
@@ -76,10 +76,10 @@ Plan make_plan(const OpCall& call, const Kernels& kernels, int32_t n_threads, Ar
     } else {
       to.rows.quantised = take_quantised(arena, p.n_rows, p.n, to.rows.group);
     }
-    if (to.rows.group && !p.tiles) p.tiles = arena.array<Tile>(size_t(n_threads), Arena::kAlign);
+    if (to.rows.group && !p.tiles) p.tiles = arena.array<Tile>(2 * size_t(n_threads), Arena::kAlign);
   }
   p.row_block = p.n_rows < kRowBlock ? p.n_rows : kRowBlock;
-  p.acc = arena.array<float>(size_t(n_threads) * 2 * p.acc_floats(), Arena::kAlign);
+  p.acc = arena.array<float>(size_t(n_threads) * p.acc_floats(), Arena::kAlign);
   return p;
 }
 
@@ -117,22 +117,22 @@ void prepare_rows(const Run& run, const Plan& p, bool per_token) {
   });
 }
 
-// f(expert, group, first row, n rows, thread) for the groups of 16 outputs of every busy expert, in parallel; rows
+// f(expert, group, first row, n rows, thread) for every `step`th group of 16 outputs of every busy expert, in parallel; rows
 // count from the expert's first.
 template <typename F>
-void for_each_group(const Run& run, const Plan& p, int32_t n_busy, F&& f) {
-  const int32_t n_groups = ceil_div(p.out, kTileRows);
-  const int64_t group_work = int64_t(p.n) * kTileRows * p.n_weights;
-  int32_t grain = units_per_item(group_work * ceil_div(p.n_rows, n_busy));
-  if (grain < n_busy * n_groups / kMaxItems) grain = n_busy * n_groups / kMaxItems;
-  if (grain > n_groups) grain = n_groups;
-  const int32_t items = ceil_div(n_groups, grain);
-  parallel(run, n_busy * items, group_work * n_groups * p.n_rows, [&](int32_t item, int32_t thread) {
+void for_each_group(const Run& run, const Plan& p, int32_t n_busy, int32_t step, F&& f) {
+  const int32_t n_units = ceil_div(ceil_div(p.out, kTileRows), step);
+  const int64_t unit_work = int64_t(p.n) * kTileRows * 2;
+  int32_t grain = units_per_item(unit_work * ceil_div(p.n_rows, n_busy));
+  if (grain < n_busy * n_units / kMaxItems) grain = n_busy * n_units / kMaxItems;
+  if (grain > n_units) grain = n_units;
+  const int32_t items = ceil_div(n_units, grain);
+  parallel(run, n_busy * items, unit_work * n_units * p.n_rows, [&](int32_t item, int32_t thread) {
     const int32_t e = p.busy[item / items], n_rows = p.first[e + 1] - p.first[e];
-    const int32_t start = item % items * grain, end = start + grain < n_groups ? start + grain : n_groups;
-    for (int32_t group = start; group < end; ++group)
+    const int32_t start = item % items * grain, end = start + grain < n_units ? start + grain : n_units;
+    for (int32_t i = start; i < end; ++i)
       for (int32_t row = 0; row < n_rows; row += p.row_block)
-        f(e, group, p.first[e] + row, n_rows - row < p.row_block ? n_rows - row : p.row_block, thread);
+        f(e, i * step, p.first[e] + row, n_rows - row < p.row_block ? n_rows - row : p.row_block, thread);
   });
 }
 
@@ -144,22 +144,31 @@ void run_experts(const Run& run) {
   const auto gate = run.kernels.gate[size_t(run.call.attrs.act)];
   Matrix all[kMaxWeights];
   for (int32_t i = 0; i < p.n_weights; ++i) all[i] = matrix_of(run, *p.weights[i].w);
-  for_each_group(run, p, n_busy, [&](int32_t e, int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
-    float* const y = p.acc + size_t(thread) * 2 * p.acc_floats();
-    float* const u = y + size_t(n_rows) * kTileRows;
-    const Matrix m = matrix_of_expert(all[0], e);
-    const Matrix second = p.n_weights == 2 ? matrix_of_expert(all[1], e) : m;
-    if (n_rows == 1 && takes_rows(run, m, second)) {
-      multiply_row(run, m, group, second, group, p.weights[0].rows, row, y);
-    } else {
-      multiply(run, m, p.weights[0].rows, group, row, n_rows, p.tile(thread), y);
-      if (p.n_weights == 2) multiply(run, second, p.weights[1].rows, group, row, n_rows, p.tile(thread), u);
+  const bool gated = p.n_weights == 2, alike = gated && all[0].w.dtype == all[1].w.dtype;
+  for_each_group(run, p, n_busy, gated ? 1 : 2, [&](int32_t e, int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
+    float* const y = p.acc + size_t(thread) * p.acc_floats();
+    float* const u = y + n_rows * kTileRows;
+    const auto put = [&](int32_t g, const float* from) {
+      for (int32_t r = 0; r < n_rows; ++r) {
+        float* out = f32_out(run.call.out[0]) + size_t(p.place[row + r]) * size_t(p.out) + size_t(g) * kTileRows;
+        std::memcpy(out, from + r * kTileRows, size_t(columns_of(p.out, g)) * sizeof(float));
+      }
+    };
+    const auto product = [&](const Pair& pair, int i, float* acc) {
+      multiply(run, pair, p.weights[i].rows, row, n_rows, p.tiles_of(thread), acc);
+    };
+    const Matrix first = matrix_of_expert(all[0], e);
+    if (!gated) {
+      const Pair pair = pair_of(first, group);
+      product(pair, 0, y), put(group, y);
+      if (pair.group[1] != group) put(group + 1, u);
+      return;
     }
-    if (p.n_weights == 2) gate(y, y, u, size_t(n_rows) * kTileRows);
-    for (int32_t r = 0; r < n_rows; ++r) {
-      float* out = f32_out(run.call.out[0]) + size_t(p.place[row + r]) * size_t(p.out) + size_t(group) * kTileRows;
-      std::memcpy(out, y + r * kTileRows, size_t(columns_of(m.w, group)) * sizeof(float));
-    }
+    const Matrix second = matrix_of_expert(all[1], e);
+    if (alike) product({{first, second}, {group, group}}, 0, y);
+    else product({{first, first}, {group, group}}, 0, y), product({{second, second}, {group, group}}, 1, u);  // each leaves its product twice
+    gate(y, y, u, size_t(n_rows) * kTileRows);
+    put(group, y);
   });
 }
 

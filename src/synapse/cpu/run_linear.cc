@@ -28,12 +28,13 @@ struct Plan {
   QuantRows quantised[kMaxPairs];
   int32_t groups[kMaxPairs];
   int32_t n_quantised = 0;
-  Tile* tiles;   // one a thread
-  float* acc;    // two a thread, of (row_block, 16)
+  Tile* tiles;   // two a thread
+  float* acc;    // (3, row_block, 16) a thread: of two groups, and room for what a product of unlike weights leaves twice
   int32_t row_block;
 
-  size_t acc_floats() const { return size_t(row_block) * kTileRows; }
-  Tile* tile(int32_t thread) const { return tiles ? tiles + thread : nullptr; }
+  size_t acc_floats() const { return size_t(3 * row_block) * kTileRows; }
+  float* acc_of(int32_t thread) const { return acc + size_t(thread) * acc_floats(); }
+  Tile* tiles_of(int32_t thread) const { return tiles ? tiles + 2 * thread : nullptr; }
   InputRows rows_of(const Weights& w) const {
     if (w.rows_of < 0) return {0, normed ? normed : f32(*x), {}};
     return {groups[w.rows_of], nullptr, quantised[w.rows_of]};
@@ -71,8 +72,8 @@ Plan make_plan(const OpCall& call, const Kernels& kernels, int32_t n_threads, Ar
     for (int i = 0; i < call.n_out; ++i)
       add_weights(p, call.in[first + 2 * i], call.in[first + 2 * i + 1], kernels, arena);
   }
-  p.tiles = p.n_quantised ? arena.array<Tile>(size_t(n_threads), Arena::kAlign) : nullptr;
-  p.acc = arena.array<float>(size_t(n_threads) * 2 * p.acc_floats(), Arena::kAlign);
+  p.tiles = p.n_quantised ? arena.array<Tile>(2 * size_t(n_threads), Arena::kAlign) : nullptr;
+  p.acc = arena.array<float>(size_t(n_threads) * p.acc_floats(), Arena::kAlign);
   return p;
 }
 
@@ -96,7 +97,7 @@ void prepare_rows(const Run& run, const Plan& p) {
 void add_bias(const Weights& w, int32_t group, int32_t n_rows, float* acc) {
   if (w.b->empty()) return;
   const float* bias = f32(*w.b) + size_t(group) * kTileRows;
-  const int32_t columns = columns_of(*w.w, group);
+  const int32_t columns = columns_of(w.w->rows(), group);
   for (int32_t r = 0; r < n_rows; ++r)
     for (int32_t c = 0; c < columns; ++c) acc[r * kTileRows + c] = acc[r * kTileRows + c] + bias[c];
 }
@@ -104,7 +105,7 @@ void add_bias(const Weights& w, int32_t group, int32_t n_rows, float* acc) {
 // out = (acc + bias) + residual, of one group's columns.
 void finish(const Weights& w, const Tensor* residual, const Tensor& out, int32_t group, int32_t first_row,
             int32_t n_rows, const float* acc) {
-  const int32_t columns = columns_of(*w.w, group);
+  const int32_t columns = columns_of(w.w->rows(), group);
   const size_t n = size_t(out.cols()), first = size_t(group) * kTileRows;
   const float* bias = w.b->empty() ? nullptr : f32(*w.b) + first;
   for (int32_t r = 0; r < n_rows; ++r) {
@@ -119,20 +120,18 @@ void finish(const Weights& w, const Tensor* residual, const Tensor& out, int32_t
   }
 }
 
-// Calls f(group, n_groups, first_row, n_rows, thread) for the groups of 16 rows of one weight, one or two at a time, in parallel.
+// Calls f(group, first_row, n_rows, thread) for every `step`th group of 16 rows of one weight, in parallel.
 template <typename F>
-void for_each_group(const Run& run, const Plan& p, const Weights& w, int32_t at_once, F&& f) {
-  const int32_t n_groups = ceil_div(w.w->rows(), kTileRows), n_units = ceil_div(n_groups, at_once);
+void for_each_group(const Run& run, const Plan& p, const Weights& w, int32_t step, F&& f) {
+  const int32_t n_units = ceil_div(ceil_div(w.w->rows(), kTileRows), step);
   const int64_t unit = int64_t(p.n_rows) * p.n * kTileRows * 2;
   const int32_t fewest = units_per_item(unit), most = n_units / kMaxItems;
   const int32_t grain = most > fewest ? most : fewest;
   parallel(run, ceil_div(n_units, grain), unit * n_units, [&](int32_t item, int32_t thread) {
     const int32_t end = (item + 1) * grain < n_units ? (item + 1) * grain : n_units;
-    for (int32_t i = item * grain; i < end; ++i) {
-      const int32_t group = i * at_once, left = n_groups - group;
+    for (int32_t i = item * grain; i < end; ++i)
       for (int32_t row = 0; row < p.n_rows; row += p.row_block)
-        f(group, left < at_once ? left : at_once, row, p.n_rows - row < p.row_block ? p.n_rows - row : p.row_block, thread);
-    }
+        f(i * step, row, p.n_rows - row < p.row_block ? p.n_rows - row : p.row_block, thread);
   });
 }
 
@@ -143,18 +142,12 @@ void run_pairs(const Run& run, const Tensor* residual) {
     const Weights& w = p.weights[i];
     const Matrix m = matrix_of(run, *w.w);
     const InputRows x = p.rows_of(w);
-    const bool one_row = p.n_rows == 1 && takes_rows(run, m, m);
-    for_each_group(run, p, w, 2, [&](int32_t group, int32_t n_groups, int32_t row, int32_t n_rows, int32_t thread) {
-      float* acc = p.acc + size_t(thread) * 2 * p.acc_floats();
-      if (one_row) {
-        multiply_row(run, m, group, m, group + n_groups - 1, x, row, acc);
-        for (int32_t g = 0; g < n_groups; ++g) finish(w, residual, run.call.out[i], group + g, row, 1, acc + g * kTileRows);
-        return;
-      }
-      for (int32_t g = group; g < group + n_groups; ++g) {
-        multiply(run, m, x, g, row, n_rows, p.tile(thread), acc);
-        finish(w, residual, run.call.out[i], g, row, n_rows, acc);
-      }
+    for_each_group(run, p, w, 2, [&](int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
+      float* const acc = p.acc_of(thread);
+      const Pair pair = pair_of(m, group);
+      multiply(run, pair, x, row, n_rows, p.tiles_of(thread), acc);
+      finish(w, residual, run.call.out[i], group, row, n_rows, acc);
+      if (pair.group[1] != group) finish(w, residual, run.call.out[i], group + 1, row, n_rows, acc + n_rows * kTileRows);
     });
   }
 }
@@ -173,17 +166,17 @@ void run_gated_linears(const Run& run) {
   const Plan p = make_plan(run.call, run.kernels, run.pool.size(), run.scratch);
   prepare_rows(run, p);
   const Matrix gate_w = matrix_of(run, *p.weights[0].w), up_w = matrix_of(run, *p.weights[1].w);
-  const bool one_row = p.n_rows == 1 && takes_rows(run, gate_w, up_w);
   const InputRows gate_x = p.rows_of(p.weights[0]), up_x = p.rows_of(p.weights[1]);
+  const bool alike = gate_w.w.dtype == up_w.w.dtype;
   const auto gate = run.kernels.gate[size_t(run.call.attrs.act)];
-  for_each_group(run, p, p.weights[0], 1, [&](int32_t group, int32_t, int32_t row, int32_t n_rows, int32_t thread) {
-    float* g = p.acc + size_t(thread) * 2 * p.acc_floats();
-    float* u = g + size_t(n_rows) * kTileRows;
-    if (one_row) {
-      multiply_row(run, gate_w, group, up_w, group, gate_x, row, g);
-    } else {
-      multiply(run, gate_w, gate_x, group, row, n_rows, p.tile(thread), g);
-      multiply(run, up_w, up_x, group, row, n_rows, p.tile(thread), u);
+  for_each_group(run, p, p.weights[0], 1, [&](int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
+    float* const g = p.acc_of(thread);
+    float* const u = g + n_rows * kTileRows;
+    if (alike) {
+      multiply(run, {{gate_w, up_w}, {group, group}}, gate_x, row, n_rows, p.tiles_of(thread), g);
+    } else {  // each leaves its product twice
+      multiply(run, {{gate_w, gate_w}, {group, group}}, gate_x, row, n_rows, p.tiles_of(thread), g);
+      multiply(run, {{up_w, up_w}, {group, group}}, up_x, row, n_rows, p.tiles_of(thread), u);
     }
     add_bias(p.weights[0], group, n_rows, g), add_bias(p.weights[1], group, n_rows, u);
     gate(g, g, u, size_t(n_rows) * kTileRows);

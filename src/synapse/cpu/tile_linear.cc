@@ -23,13 +23,37 @@ Matrix matrix_of_expert(const Matrix& all, int32_t expert) {
   return {make_tensor(static_cast<uint8_t*>(w.data) + at, w.dtype, {w.dims[1], w.dims[2]}), all.packed ? all.packed + at : nullptr};
 }
 
+Pair pair_of(const Matrix& m, int32_t group) {
+  const int32_t last = ceil_div(m.w.rows(), kTileRows) - 1;
+  return {{m, m}, {group, group < last ? group + 1 : last}};
+}
+
 namespace {
 
 constexpr size_t kAheadBytes = 2048;  // of a packed weight, asked for while it is read
 
-PackedRows group_of(const Matrix& m, int32_t group) {
-  const uint8_t* const first = m.packed + size_t(group) * kTileRows * m.w.row_bytes();
-  return {first, first + kAheadBytes};
+// A group where it lies.
+struct Group {
+  const uint8_t* rows[kTileRows];  // unless packed
+  PackedRows packed;               // or packed.group is null
+  FileRows in_file() const { return {rows, rows[0] + ahead}; }
+  size_t ahead;  // bytes to the group after it
+};
+
+Group group_of(const Matrix& m, int32_t group) {
+  const Tensor& w = m.w;
+  Group g = {};
+  if (m.packed) {
+    g.packed.group = m.packed + size_t(group) * kTileRows * w.row_bytes();
+    g.packed.ahead = g.packed.group + kAheadBytes;
+    return g;
+  }
+  for (int32_t r = 0; r < kTileRows; ++r) {
+    const int32_t row = group * kTileRows + r, last = w.rows() - 1;
+    g.rows[r] = static_cast<const uint8_t*>(w.data) + size_t(row < last ? row : last) * w.strides[0];
+  }
+  g.ahead = kTileRows * w.strides[0];
+  return g;
 }
 
 // Rows first_row .. of x.
@@ -40,53 +64,36 @@ QuantRows rows_from(const InputRows& in, int32_t first_row) {
   return x;
 }
 
-// Calls unpack(first block, number) and the product run by run of K.
-template <typename F>
-void walk(const Format& format, const QuantRows& x, int32_t n_rows, const Tile* tile, float* acc, F&& unpack) {
-  const int32_t n_blocks = x.n / kBlock;
-  for (int32_t block = 0; block < n_blocks; block += kTileBlocks) {
-    const int32_t count = n_blocks - block < kTileBlocks ? n_blocks - block : kTileBlocks;
-    unpack(block, count);
-    format.dot(acc, tile, &x, n_rows, block, count);
-  }
-}
-
 }  // namespace
 
-bool takes_rows(const Run& run, const Matrix& a, const Matrix& b) {
-  return a.packed && b.packed && a.w.dtype == b.w.dtype && run.kernels.formats[size_t(a.w.dtype)].dot_packed;
-}
-
-void multiply_row(const Run& run, const Matrix& a, int32_t group_a, const Matrix& b, int32_t group_b, const InputRows& in,
-                  int32_t row, float* acc) {
-  const QuantRows x = rows_from(in, row);
-  const PackedRows groups[] = {group_of(a, group_a), group_of(b, group_b)};
-  run.kernels.formats[size_t(a.w.dtype)].dot_packed(acc, groups, &x, x.n / kBlock);
-}
-
-void multiply(const Run& run, const Matrix& m, const InputRows& in, int32_t group, int32_t first_row, int32_t n_rows,
-              Tile* tile, float* acc) {
-  const Tensor& w = m.w;
+void multiply(const Run& run, const Pair& pair, const InputRows& in, int32_t first_row, int32_t n_rows, Tile* tiles, float* acc) {
+  const Tensor& w = pair.m[0].w;
   const Format& format = run.kernels.formats[size_t(w.dtype)];
-  const int32_t n = w.cols();
-  std::memset(acc, 0, size_t(n_rows) * kTileRows * sizeof(float));
-  if (m.packed) {
-    const PackedRows packed = group_of(m, group);
-    return walk(format, rows_from(in, first_row), n_rows, tile, acc,
-                [&](int32_t block, int32_t count) { format.unpack_packed(tile, packed, block, count); });
-  }
-  const uint8_t* rows[kTileRows];
-  for (int32_t r = 0; r < kTileRows; ++r) {
-    const int32_t row = group * kTileRows + r, last = w.rows() - 1;
-    rows[r] = static_cast<const uint8_t*>(w.data) + size_t(row < last ? row : last) * w.strides[0];
-  }
+  const Group groups[] = {group_of(pair.m[0], pair.group[0]), group_of(pair.m[1], pair.group[1])};
   if (in.group == 0) {
     const auto linear = run.call.attrs.exact ? format.exact : format.fast;
-    return linear(acc, in.x + size_t(first_row) * size_t(n), n_rows, rows, columns_of(w, group), n);
+    const size_t n = size_t(w.cols());
+    std::memset(acc, 0, size_t(2 * n_rows) * kTileRows * sizeof(float));
+    for (int t = 0; t < 2; ++t)
+      linear(acc + size_t(t * n_rows) * kTileRows, in.x + size_t(first_row) * n, n_rows, groups[t].rows, columns_of(w.rows(), pair.group[t]),
+             int32_t(n));
+    return;
   }
-  const FileRows in_file = {rows, rows[0] + kTileRows * w.strides[0]};
-  walk(format, rows_from(in, first_row), n_rows, tile, acc,
-       [&](int32_t block, int32_t count) { format.unpack(tile, in_file, block, count); });
+  const QuantRows x = rows_from(in, first_row);
+  const int32_t n_blocks = x.n / kBlock;
+  if (n_rows == 1 && format.dot_packed && pair.m[0].packed && pair.m[1].packed) {
+    const PackedRows packed[] = {groups[0].packed, groups[1].packed};
+    return format.dot_packed(acc, packed, &x, n_blocks);
+  }
+  std::memset(acc, 0, size_t(2 * n_rows) * kTileRows * sizeof(float));
+  for (int32_t block = 0; block < n_blocks; block += kTileBlocks) {
+    const int32_t count = n_blocks - block < kTileBlocks ? n_blocks - block : kTileBlocks;
+    for (int t = 0; t < 2; ++t) {
+      if (pair.m[t].packed) format.unpack_packed(tiles + t, groups[t].packed, block, count);
+      else format.unpack(tiles + t, groups[t].in_file(), block, count);
+    }
+    format.dot(acc, tiles, &x, n_rows, block, count);
+  }
 }
 
 }  // namespace synapse::cpu

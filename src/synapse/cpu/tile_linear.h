@@ -28,20 +28,21 @@ QuantRows take_quantised(Arena& arena, int32_t n_rows, int32_t n, int32_t group)
 void quantise_into(const Kernels& kernels, const QuantRows& rows, int32_t row, const float* x, int32_t group);
 
 // How many of the 16 output columns of this group exist; the last group of a weight may have fewer.
-inline int32_t columns_of(const Tensor& w, int32_t group) {
-  const int32_t left = w.rows() - group * kTileRows;
+inline int32_t columns_of(int32_t n_columns, int32_t group) {
+  const int32_t left = n_columns - group * kTileRows;
   return left < kTileRows ? left : kTileRows;
 }
 
-// Whether multiply_row does it.
-bool takes_rows(const Run& run, const Matrix& a, const Matrix& b);
-// acc (2, 16) = row `row` of x times a group of each of two packed weights of one format.
-void multiply_row(const Run& run, const Matrix& a, int32_t group_a, const Matrix& b, int32_t group_b, const InputRows& x,
-                  int32_t row, float* acc);
+// A group of 16 rows of each of two weights of one shape and format, or the same group twice.
+struct Pair {
+  Matrix m[2];
+  int32_t group[2];
+};
+// Groups group .. of one weight; the last one may be alone.
+Pair pair_of(const Matrix& m, int32_t group);
 
-// acc (n_rows, 16) = rows first_row .. of x times rows 16 group .. of w (out, n), those past its end repeating the
-// last. `tile` is scratch for quantised weights.
-void multiply(const Run& run, const Matrix& m, const InputRows& x, int32_t group, int32_t first_row, int32_t n_rows,
-              Tile* tile, float* acc);
+// acc (2, n_rows, 16) = rows first_row .. of x times the pair's weights; rows past the end of one repeat its last. `tiles` are
+// two, scratch for quantised weights.
+void multiply(const Run& run, const Pair& pair, const InputRows& x, int32_t first_row, int32_t n_rows, Tile* tiles, float* acc);
 
 }  // namespace synapse::cpu

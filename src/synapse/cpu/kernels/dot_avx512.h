@@ -26,5 +26,5 @@ SYN_INLINE VI dot4(VI acc, const DotW& w, const DotX& x, int g) {
 }
 
 constexpr int32_t kSignedShift = 0;
-constexpr int kDotRows = 8;  // activation rows of a tile product held in registers
-constexpr int kDotRowsOfParts = 4;
+constexpr int kDotRows = 4;  // activation rows whose products with two tiles are held in registers
+constexpr int kDotRowsOfParts = 2;

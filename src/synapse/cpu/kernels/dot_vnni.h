@@ -20,5 +20,5 @@ SYN_INLINE VI dot4(VI acc, DotW w, const DotX& x, int g) {
   return acc;
 }
 
-constexpr int kDotRows = 8;  // activation rows of a tile product held in registers
-constexpr int kDotRowsOfParts = 8;
+constexpr int kDotRows = 6;  // activation rows whose products with two tiles are held in registers
+constexpr int kDotRowsOfParts = 4;

@@ -14,7 +14,7 @@ namespace synapse {
 
 inline constexpr int32_t kTileRows = 16;      // output rows computed together: one to a lane
 inline constexpr int32_t kBlock = 32;         // the unit of a tile along K
-inline constexpr int32_t kTileBlocks = 32;    // K is walked in runs of this many blocks, so that a tile stays in L1
+inline constexpr int32_t kTileBlocks = 16;    // K is walked in runs of this many blocks, so that two tiles stay in L1
 inline constexpr int32_t kSumElements = 16;   // activations are summed in sixteens: the smallest group with its own scale
 inline constexpr int32_t kQueryBlock = 4;     // queries attended together
 inline constexpr int32_t kAttendKeys = 64;    // keys of a page
@@ -59,11 +59,11 @@ struct Format {
   void (*dequantize)(float* y, const void* blocks, size_t n);
 
   // Quantised formats: 32-blocks first_block .. +n_blocks of 16 rows, whole blocks of the format, into a tile (n_blocks <= kTileBlocks),
-  // and that tile times n_rows rows of x: acc (n_rows, 16) goes on from what it holds.
+  // and two such tiles times n_rows rows of x: acc (2, n_rows, 16) goes on from what it holds.
   int32_t group;  // elements that share one scale of activations; 0 in float formats
   void (*unpack)(Tile* tile, const FileRows& w, int32_t first_block, int32_t n_blocks);
   void (*unpack_packed)(Tile* tile, const PackedRows& w, int32_t first_block, int32_t n_blocks);
-  void (*dot)(float* acc, const Tile* tile, const QuantRows* x, int32_t n_rows, int32_t first_block,
+  void (*dot)(float* acc, const Tile* tiles, const QuantRows* x, int32_t n_rows, int32_t first_block,
               int32_t n_blocks);
 
   // acc (2, 16) = one row of x times two groups of packed rows, n_blocks 32-blocks each: unpack_packed and dot of whole rows in one;

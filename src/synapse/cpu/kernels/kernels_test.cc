@@ -224,9 +224,9 @@ TEST(Kernels, a_tile_unpacks_to_its_rows_and_multiplies_exactly) {
     constexpr int32_t n = 768, kRows = 11, kFirst = 8, kCount = 16;  // 32-blocks 8 .. 23 of 24
     const size_t block_bytes = size_t(info(f).block_bytes), stride = row_bytes(f, n) + 3;
     std::vector<uint8_t> w(stride * 15 + row_bytes(f, n) + 1);  // ends where its last row does
-    const uint8_t* rows[16];
+    const uint8_t *rows[16], *others[16];  // the same the other way round
     for (size_t r = 0; r < 16; ++r) {
-      rows[r] = w.data() + 1 + r * stride;
+      rows[r] = others[15 - r] = w.data() + 1 + r * stride;
       for (size_t at = 0; at < row_bytes(f, n); at += block_bytes)
         op_cases::random_block(f, w.data() + 1 + r * stride + at, 1000 * r + at);
     }
@@ -246,7 +246,7 @@ TEST(Kernels, a_tile_unpacks_to_its_rows_and_multiplies_exactly) {
     const QuantRows in = {q.data(), d.data(), sums.data(), n};
     const size_t blocks = size_t(info(f).block_elements) / 32;  // 32-blocks that share a scale
     for (const Kernels& k : kernel_variants()) {
-      Tile tile;
+      Tile tile, tiles[2];
       std::memset(&tile, 0xA5, sizeof tile);
       const Format& format = k.formats[size_t(f)];
       format.unpack(&tile, {rows, rows[0]}, kFirst, kCount);
@@ -270,14 +270,21 @@ TEST(Kernels, a_tile_unpacks_to_its_rows_and_multiplies_exactly) {
             ASSERT_EQ(wanted, row[32 * (kFirst + b) + i]) << k.isa << label(f) << r << " " << b << " " << i;
           }
       }
-      std::vector<float> whole(16, 0.0f), row_of_two(32, -1.0f);  // one row of x times whole rows, by both ways
-      for (int32_t b = 0; b < n / 32; b += 24) format.unpack(&tile, {rows, rows[0]}, b, 24), format.dot(whole.data(), &tile, &in, 1, b, 24);
+      std::vector<float> whole(32, 0.0f), row_of_two(32, -1.0f);  // one row of x times whole rows, by both ways
+      for (int32_t b = 0; b < n / 32; b += 8) {
+        format.unpack(tiles, {rows, rows[0]}, b, 8), tiles[1] = tiles[0];
+        format.dot(whole.data(), tiles, &in, 1, b, 8);
+      }
       const PackedRows two[] = {{packed.data() + 1, packed.data()}, {packed.data() + 1, packed.data()}};
       if (format.dot_packed) format.dot_packed(row_of_two.data(), two, &in, n / 32);
-      for (size_t r = 0; r < 32 && format.dot_packed; ++r) ASSERT_EQ(row_of_two[r], whole[r % 16]) << k.isa << label(f) << r;
+      for (size_t r = 0; r < 32 && format.dot_packed; ++r) ASSERT_EQ(row_of_two[r], whole[r]) << k.isa << label(f) << r;
       format.unpack(&tile, {rows, rows[0]}, kFirst, kCount);
-      std::vector<float> acc(kRows * 16, 1.5f);
-      format.dot(acc.data(), &tile, &in, kRows, kFirst, kCount);
+      std::vector<float> acc(2 * kRows * 16, 1.5f);
+      format.unpack(tiles, {rows, rows[0]}, kFirst, kCount);
+      format.unpack(tiles + 1, {others, rows[0]}, kFirst, kCount);
+      format.dot(acc.data(), tiles, &in, kRows, kFirst, kCount);
+      for (size_t m = 0; m < kRows; ++m)
+        for (size_t r = 0; r < 16; ++r) ASSERT_EQ(acc[(kRows + m) * 16 + 15 - r], acc[m * 16 + r]) << k.isa << label(f);
       for (size_t m = 0; m < kRows; ++m)
         for (size_t r = 0; r < 16; ++r) {
           float wanted = 1.5f;

@@ -60,8 +60,8 @@ SYN_INLINE VI look_up(const int8_t table[16], VI n) {
 }
 
 constexpr int32_t kSignedShift = 0;
-constexpr int kDotRows = 4;     // activation rows of a tile product held in registers
-constexpr int kDotRowsOfParts = 2;
+constexpr int kDotRows = 2;     // activation rows whose products with two tiles are held in registers
+constexpr int kDotRowsOfParts = 1;
 constexpr int kLinearRows = 2;  // outputs of a float linear held in registers: kLinearRows x kLinearColumns
 constexpr int kLinearColumns = 2;
 constexpr int kUnroll = 16;        // rounds of the loops over a block that are taken apart: where weights go from memory to registers

@@ -86,7 +86,7 @@ SYN_INLINE VI dot4(VI acc, DotW w, const DotX& x, int g) {
 }
 
 constexpr int32_t kSignedShift = 0;
-constexpr int kDotRows = 1;     // activation rows of a tile product held in registers
+constexpr int kDotRows = 1;     // activation rows whose products with two tiles are held in registers
 constexpr int kDotRowsOfParts = 1;
 constexpr int kLinearRows = 1;  // outputs of a float linear held in registers: kLinearRows x kLinearColumns
 constexpr int kLinearColumns = 4;

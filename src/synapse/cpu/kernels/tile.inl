@@ -33,73 +33,86 @@ SYN_INLINE void begin_parts(int32_t* start, int32_t* pairs, const QuantRows* x, 
       pairs[i] = (part_sum(2 * i) & 0xFFFF) | int32_t(uint32_t(part_sum(2 * i + 1)) << 16);
 }
 
-// R rows of x.
+// R rows of x times both tiles: what is loaded of x serves 32 weights.
 template <int R, int kBlocks, int kParts, bool kMin, int kOffset>
-SYN_INLINE void dot_tile_rows(float* acc, const Tile* tile, const QuantRows* x, int32_t row, int32_t first_block,
+SYN_INLINE void dot_tile_rows(float* acc, const Tile* tiles, const QuantRows* x, int32_t row, int32_t n_rows, int32_t first_block,
                               int32_t n_blocks) {
+  constexpr int G = 2;
   constexpr bool kIsSigned = kOffset == kSigned;
   constexpr int32_t kShift = kIsSigned ? kSignedShift : kOffset;  // of q: this many times the sum of x are taken off
   constexpr int kParts32 = kParts > 1 ? 2 : 1, kGroups = kBlock / 4 / kParts32;
   const size_t blocks = size_t(x->n / kBlock);
   const auto block_of = [&](int r, int32_t b) { return size_t(row + r) * blocks + size_t(first_block + b); };
-
   int32_t start[R][2 * kTileBlocks], pairs[R][kTileBlocks];
   for (int r = 0; r < R; ++r)
     begin_parts<kShift, kParts32, (kMin && kParts > 0)>(start[r], pairs[r], x, block_of(r, 0), n_blocks);
 
-  V y[R];
-  for (int r = 0; r < R; ++r) y[r] = V::load(acc + (row + r) * kTileRows);
+  const auto place = [&](int t, int r) { return acc + size_t(t * n_rows + row + r) * kTileRows; };
+  V y[G][R];
+  for (int t = 0; t < G; ++t)
+    for (int r = 0; r < R; ++r) y[t][r] = V::load(place(t, r));
   for (int32_t first = 0; first < n_blocks; first += kBlocks) {
-    VI isum[R];
-    for (int r = 0; r < R; ++r) isum[r] = VI(0);
+    VI isum[G][R];
+    for (int t = 0; t < G; ++t)
+      for (int r = 0; r < R; ++r) isum[t][r] = VI(0);
     for (int i = 0; i < kBlocks; ++i) {
       const int32_t b = first + i;
       DotX in[R];
       for (int r = 0; r < R; ++r) in[r] = dot_x(x->q + block_of(r, b) * kBlock);
       for (int part = 0; part < kParts32; ++part) {
-        VI dot[R];
-        for (int r = 0; r < R; ++r) dot[r] = VI(kShift != 0 ? start[r][b * kParts32 + part] : 0);
+        VI dot[G][R];
+        for (int r = 0; r < R; ++r)
+          for (int t = 0; t < G; ++t) dot[t][r] = VI(kShift != 0 ? start[r][b * kParts32 + part] : 0);
         for (int g = part * kGroups; g < (part + 1) * kGroups; ++g) {
-          const auto w = dot_w<kIsSigned>(tile->q[b][g][0]);
-          for (int r = 0; r < R; ++r) dot[r] = dot4<kIsSigned>(dot[r], w, in[r], g);
+          const auto w0 = dot_w<kIsSigned>(tiles[0].q[b][g][0]), w1 = dot_w<kIsSigned>(tiles[1].q[b][g][0]);
+          for (int r = 0; r < R; ++r) {
+            dot[0][r] = dot4<kIsSigned>(dot[0][r], w0, in[r], g);
+            dot[1][r] = dot4<kIsSigned>(dot[1][r], w1, in[r], g);
+          }
         }
-        if constexpr (kParts > 0) {
-          const VI scale = VI::load(tile->scale[b][part]);
-          for (int r = 0; r < R; ++r) dot[r] = scale * dot[r];
+        for (int t = 0; t < G; ++t) {
+          if constexpr (kParts > 0) {
+            const VI scale = VI::load(tiles[t].scale[b][part]);
+            for (int r = 0; r < R; ++r) dot[t][r] = scale * dot[t][r];
+          }
+          for (int r = 0; r < R; ++r) isum[t][r] = kBlocks == 1 && kParts == 0 ? dot[t][r] : isum[t][r] + dot[t][r];
         }
-        for (int r = 0; r < R; ++r) isum[r] = kBlocks == 1 && kParts == 0 ? dot[r] : isum[r] + dot[r];
       }
     }
-    const V d = V::load(tile->d[first / kBlocks]);
-    const auto d_x = [&](int r) { return V(x->d[block_of(r, first) / kBlocks]); };
-    for (int r = 0; r < R; ++r) y[r] = mul_add(d * d_x(r), to_float(isum[r]), y[r]);
-    if constexpr (kMin) {
-      const V m = V::load(tile->m[first / kBlocks]);
-      for (int r = 0; r < R; ++r) {
-        if constexpr (kParts == 0) {
-          const int32_t* sums = x->sums16 + 2 * block_of(r, first);
-          y[r] = mul_add(m * d_x(r), V(float(sums[0] + sums[1])), y[r]);
-        } else {
-          VI sum(0);
-          for (int i = 0; i < kBlocks * kParts32 / 2; ++i) {
-            const int32_t pair = first * kParts32 / 2 + i;
-            sum = sum + dot2(VI::load(tile->minima[pair]), VI(pairs[r][pair]));
+    for (int t = 0; t < G; ++t) {
+      const V d = V::load(tiles[t].d[first / kBlocks]);
+      const auto d_x = [&](int r) { return V(x->d[block_of(r, first) / kBlocks]); };
+      for (int r = 0; r < R; ++r) y[t][r] = mul_add(d * d_x(r), to_float(isum[t][r]), y[t][r]);
+      if constexpr (kMin) {
+        const V m = V::load(tiles[t].m[first / kBlocks]);
+        for (int r = 0; r < R; ++r) {
+          if constexpr (kParts == 0) {
+            const int32_t* sums = x->sums16 + 2 * block_of(r, first);
+            y[t][r] = mul_add(m * d_x(r), V(float(sums[0] + sums[1])), y[t][r]);
+          } else {
+            VI sum(0);
+            for (int i = 0; i < kBlocks * kParts32 / 2; ++i) {
+              const int32_t pair = first * kParts32 / 2 + i;
+              sum = sum + dot2(VI::load(tiles[t].minima[pair]), VI(pairs[r][pair]));
+            }
+            y[t][r] = y[t][r] - (m * d_x(r)) * to_float(sum);
           }
-          y[r] = y[r] - (m * d_x(r)) * to_float(sum);
         }
       }
     }
   }
-  for (int r = 0; r < R; ++r) y[r].store(acc + (row + r) * kTileRows);
+  for (int t = 0; t < G; ++t)
+    for (int r = 0; r < R; ++r) y[t][r].store(place(t, r));
 }
 
 template <int kBlocks, int kParts, bool kMin, int kOffset>
-void dot_tile(float* acc, const Tile* tile, const QuantRows* x, int32_t n_rows, int32_t first_block, int32_t n_blocks) {
+void dot_tile(float* acc, const Tile* tiles, const QuantRows* x, int32_t n_rows, int32_t first_block, int32_t n_blocks) {
   constexpr int R = kParts ? kDotRowsOfParts : kDotRows;
   int32_t row = 0;
   for (; row + R <= n_rows; row += R)
-    dot_tile_rows<R, kBlocks, kParts, kMin, kOffset>(acc, tile, x, row, first_block, n_blocks);
-  for (; row < n_rows; ++row) dot_tile_rows<1, kBlocks, kParts, kMin, kOffset>(acc, tile, x, row, first_block, n_blocks);
+    dot_tile_rows<R, kBlocks, kParts, kMin, kOffset>(acc, tiles, x, row, n_rows, first_block, n_blocks);
+  for (; row < n_rows; ++row)
+    dot_tile_rows<1, kBlocks, kParts, kMin, kOffset>(acc, tiles, x, row, n_rows, first_block, n_blocks);
 }
 
 // The products of every format, for whichever instruction set this is compiled.
