@@ -147,6 +147,51 @@ TEST_P(Equivalence, a_batch_of_streams_equals_the_streams_alone) {
   EXPECT_EQ(together, alone);
 }
 
+TEST_P(Equivalence, streams_that_are_read_together_are_those_read_alone) {
+  constexpr int32_t kSteps = 6;
+  SamplerOptions o;
+  o.seed = 3;
+  const int32_t history[] = {61, 1, 130, 64, 7};  // the first crosses a page's boundary meanwhile
+  std::vector<uint64_t> alone, together;  // by stream and step
+  std::vector<Session*> streams;
+  for (int32_t n : history) {
+    const auto past = some_ids(n, 80, uint64_t(n));
+    Session& single = engine.session();
+    streams.push_back(&engine.session(3));  // fewer rows a call than there are streams
+    ASSERT_TRUE(single.feed(past).ok());
+    ASSERT_TRUE(streams.back()->feed(past).ok());
+    for (int32_t step = 0; step < kSteps; ++step) {
+      ASSERT_TRUE(single.next(o).ok());
+      alone.push_back(last(single));
+    }
+  }
+  streams.push_back(&engine.session(3));  // shares pages with the first until they write
+  ASSERT_TRUE(streams[0]->clone_to(*streams.back()).ok());
+  alone.insert(alone.end(), alone.begin(), alone.begin() + kSteps);
+  together.resize(alone.size());
+  for (int32_t step = 0; step < kSteps; ++step) {
+    for (Session* s : streams) ASSERT_TRUE(s->next(o).ok());
+    const int64_t passes = streams[2]->n_passes();
+    ASSERT_TRUE(Session::read_together(streams).ok());
+    EXPECT_EQ(streams[2]->n_passes(), passes + 1);
+    for (size_t i = 0; i < streams.size(); ++i) {
+      ASSERT_TRUE(streams[i]->has_logits());
+      together[i * size_t(kSteps) + size_t(step)] = last(*streams[i]);
+    }
+  }
+  EXPECT_EQ(together, alone);
+
+  ASSERT_TRUE(streams[0]->next(o).ok());
+  ASSERT_TRUE(streams[2]->next(o).ok());
+  Session& twin = engine.session();
+  ASSERT_TRUE(streams[2]->clone_to(twin).ok());
+  const bool cancel = true;
+  streams[0]->cancel_on(&cancel);
+  EXPECT_EQ(Session::read_together(streams).code(), Code::cancelled);
+  streams[0]->cancel_on(nullptr);
+  EXPECT_EQ(last(*streams[2]), last(twin));  // an error has changed nothing
+}
+
 TEST_P(Equivalence, truncated_cloned_and_restored_streams_go_on_as_the_original) {
   const auto head = some_ids(100, 80), tail = some_ids(30, 80, 2), other = some_ids(20, 80, 3);
   Session& original = engine.session();

@@ -122,22 +122,29 @@ Result<Tensor> Session::Impl::forward(int32_t first, int32_t n, int32_t n_layers
   return x;
 }
 
-Status Session::Impl::make_logits(const Tensor& x, int32_t row, int32_t last_row, int32_t position, Made& made) {
-  if (made.n == 0 || row >= made.first + made.n) {
-    if (made.n) work.rewind(made.mark);
-    made.first = row, made.n = std::min(options.logit_rows, last_row - row + 1), made.mark = work.mark();
-    Context cx{device, work, options.recorder, !model.all_float()};
-    auto* first = static_cast<uint8_t*>(x.data) + size_t(row) * x.row_bytes();
-    made.y = model.head(cx, make_tensor(first, DType::f32, {made.n, x.cols()}));
-    device.wait();
-    if (cancelled()) return fail(Code::cancelled, "cancelled at position ", position);
-  }
+Status Session::Impl::make_rows(const Tensor& x, int32_t row, int32_t last_row, int32_t position, Made& made) {
+  if (made.n != 0 && row < made.first + made.n) return {};
+  if (made.n) work.rewind(made.mark);
+  made.first = row, made.n = std::min(options.logit_rows, last_row - row + 1), made.mark = work.mark();
+  Context cx{device, work, options.recorder, !model.all_float()};
+  auto* first = static_cast<uint8_t*>(x.data) + size_t(row) * x.row_bytes();
+  made.y = model.head(cx, make_tensor(first, DType::f32, {made.n, x.cols()}));
+  device.wait();
+  return cancelled() ? fail(Code::cancelled, "cancelled at position ", position) : Status();
+}
+
+Status Session::Impl::take_row(const Made& made, int32_t row, int32_t position) {
   const size_t V = logits.size();
   device.read(logits.data(), make_tensor(static_cast<float*>(made.y.data) + size_t(row - made.first) * V, DType::f32, {int32_t(V)}));
   for (float logit : logits)
     if (!(logit - logit == 0))
       return fail(Code::corrupt, "logits of position ", position, ": one is ", double(logit), " (damaged weights or cache)");
   return {};
+}
+
+Status Session::Impl::make_logits(const Tensor& x, int32_t row, int32_t last_row, int32_t position, Made& made) {
+  SYN_RETURN_IF_ERROR(make_rows(x, row, last_row, position, made));
+  return take_row(made, row, position);
 }
 
 // Runs the model over ids[n_cached ..) and leaves the last position's logits. With a sink, every position's.

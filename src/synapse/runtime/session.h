@@ -64,6 +64,10 @@ class Session {
   // A draft by the model's first n_layers layers and its head: what next() would choose if there were no others. Fewer
   // tokens than `draft` has room for where the context or the rollback ends.
   Result<int32_t> draft_early(const SamplerOptions& sampler, int32_t n_layers, std::span<int32_t> draft);
+  // Reads of each stream what its next() would read. Those with one token to read (all that write) go through the model
+  // together, in calls of up to 64, or as many as the first one's chunk; the results are those of each alone, to the bit.
+  // No stream gains or loses a token, also on an error. REQUIRES one model, device and cache type, and no stream twice.
+  static Status read_together(std::span<Session* const> sessions);
   bool has_logits() const;                 // of the last token: the next choice needs no call of the model
   int64_t n_passes() const;                // calls of the whole model so far
   int64_t n_drafted() const;               // tokens of drafts that they read

@@ -1,5 +1,5 @@
-// What a Session holds. Shared by session.cc (reading, choosing), session_draft.cc (speculation) and session_file.cc
-// (saving, restoring, cloning).
+// What a Session holds. Shared by session.cc (reading, choosing), session_together.cc (several streams),
+// session_draft.cc (speculation) and session_file.cc (saving, restoring, cloning).
 #pragma once
 #include <algorithm>
 
@@ -36,13 +36,18 @@ struct Session::Impl {
   int32_t next_stop() const;
   // The first n_layers layers over ids[first .. first + n), which become positions of the state: x (n, dim), in `work`.
   Result<Tensor> forward(int32_t first, int32_t n, int32_t n_layers);
-  // The logits of a row of x into `logits`. Those of up to `logit_rows` rows are made at once, into `made`.
+  // make_logits: those of a row of x, into `logits`. make_rows computes up to `logit_rows` rows at once, into `made`, unless
+  // the row is there; take_row reads one of them.
   struct Made {
     Tensor y;
     int32_t first = 0, n = 0;  // rows of x
     size_t mark = 0;           // of `work`
   };
+  Status make_rows(const Tensor& x, int32_t row, int32_t last_row, int32_t position, Made& made);
+  Status take_row(const Made& made, int32_t row, int32_t position);
   Status make_logits(const Tensor& x, int32_t row, int32_t last_row, int32_t position, Made& made);
+  // One token of each stream in one call of the model.
+  static Status read_one_each(std::span<Impl* const> streams);
   Result<Pick> choose(const SamplerOptions& sampler, int32_t position, SamplerState& sampler_state);
   Status read(const LogitSink* every);
   Status read_or_restore(int32_t n_ids_before, int32_t n_cached_before, const LogitSink* every);
