@@ -155,33 +155,15 @@ void read_quota(const char* root, Resources& r) {
   });
 }
 
-void read_processors(const char* root, Resources& r) {
-  constexpr size_t kWordBits = 8 * sizeof(unsigned long);
-  unsigned long mask[8192 / kWordBits] = {}, cores[8192 / kWordBits] = {};
-  if (sched_getaffinity(0, sizeof mask, reinterpret_cast<cpu_set_t*>(mask)) != 0) return;
-  int32_t n_cpus = 0, n_cores = 0;
-  for (size_t cpu = 0; cpu < 8192; ++cpu) {
-    if (!(mask[cpu / kWordBits] >> cpu % kWordBits & 1)) continue;
-    ++n_cpus;
-    const SmallFile siblings(
-        Path(root, "/sys/devices/system/cpu/cpu", cpu, "/topology/thread_siblings_list"));  // "0,4" or "0-1"
-    const size_t core = std::min<size_t>(to_size(number(siblings.text()).value_or(cpu)), 8191);
-    unsigned long& word = cores[core / kWordBits];
-    const unsigned long bit = 1ul << core % kWordBits;
-    n_cores += !(word & bit);
-    word |= bit;
-  }
-  r.affinity_cpus = std::max(n_cpus, 1);
-  r.physical_cores = std::max(n_cores, 1);
-}
-
 }  // namespace
 
 Resources resources_under(const char* root) {
   Resources r;
   read_memory(root, r);
   read_quota(root, r);
-  read_processors(root, r);
+  const Processors processors = processors_under(root);
+  r.affinity_cpus = std::max(processors.n, 1);
+  r.physical_cores = std::max(processors.n_cores, 1);
   r.default_threads = r.physical_cores;
   if (r.cpu_quota > 0) r.default_threads = int32_t(std::min(double(r.physical_cores), std::ceil(r.cpu_quota)));
   r.default_threads = std::max(r.default_threads, 1);
@@ -189,5 +171,27 @@ Resources resources_under(const char* root) {
 }
 
 Resources resources() { return resources_under(""); }
+
+Processors processors_under(const char* root) {
+  constexpr size_t kWordBits = 8 * sizeof(unsigned long), kMost = size_t(Processors::kMost);
+  unsigned long mask[kMost / kWordBits] = {}, cores[kMost / kWordBits] = {}, others[kMost / kWordBits] = {};
+  Processors found;
+  if (sched_getaffinity(0, sizeof mask, reinterpret_cast<cpu_set_t*>(mask)) != 0) return found;
+  for (size_t cpu = 0; cpu < kMost; ++cpu) {
+    if (!(mask[cpu / kWordBits] >> cpu % kWordBits & 1)) continue;
+    const SmallFile siblings(
+        Path(root, "/sys/devices/system/cpu/cpu", cpu, "/topology/thread_siblings_list"));  // "0,4" or "0-1"
+    const size_t core = std::min<size_t>(to_size(number(siblings.text()).value_or(cpu)), kMost - 1);
+    unsigned long& word = cores[core / kWordBits];
+    const unsigned long bit = 1ul << core % kWordBits;
+    if (word & bit) others[cpu / kWordBits] |= 1ul << cpu % kWordBits;
+    else found.cpu[found.n++] = int32_t(cpu);
+    word |= bit;
+  }
+  found.n_cores = found.n;
+  for (size_t cpu = 0; cpu < kMost; ++cpu)
+    if (others[cpu / kWordBits] >> cpu % kWordBits & 1) found.cpu[found.n++] = int32_t(cpu);
+  return found;
+}
 
 }  // namespace synapse::platform

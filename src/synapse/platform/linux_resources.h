@@ -7,4 +7,12 @@ namespace synapse::platform {
 
 Resources resources_under(const char* root);
 
+// Logical processors in the affinity mask of the caller: the first of every core, then the others.
+struct Processors {
+  static constexpr int32_t kMost = 8192;
+  int32_t n = 0, n_cores = 0;
+  int32_t cpu[kMost];
+};
+Processors processors_under(const char* root);
+
 }  // namespace synapse::platform

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cfenv>
 #include <filesystem>
@@ -245,6 +247,42 @@ TEST_P(Pools, WorkInTheDefaultFloatingPointMode) {
   std::fesetround(FE_TONEAREST);
   EXPECT_TRUE(made.ok());
   EXPECT_EQ(wrong, 0);
+}
+
+TEST(ThreadPool, StaysWhereItIsPinned) {
+  const Processors processors = processors_under("");
+  ASSERT_GE(processors.n, 1);
+  cpu_set_t before, after;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  ThreadPool* pool = *ThreadPool::create(2);
+  const std::vector<int32_t> cpus(2, processors.cpu[processors.n - 1]);
+  EXPECT_FALSE(pool->pin(std::span(cpus).first(1)));
+  ASSERT_TRUE(pool->pin(cpus));
+  std::atomic<int> n_elsewhere = 0;
+  pool->for_each(64, [&](int32_t, int32_t) { n_elsewhere += sched_getcpu() != cpus[0]; });
+  EXPECT_EQ(n_elsewhere, 0);
+  ASSERT_EQ(sched_getaffinity(0, sizeof after, &after), 0);
+  EXPECT_EQ(CPU_COUNT(&after), 1);
+  EXPECT_EQ(processors_under("").cpu[0], cpus[0]);
+  ThreadPool::destroy(pool);
+  sched_setaffinity(0, sizeof before, &before);
+}
+
+TEST(Resources, ProcessorsOfDistinctCoresComeFirst) {
+  const Processors here = processors_under("");
+  Folder f;  // every two processors are one core
+  for (int32_t i = 0; i < here.n; ++i) {
+    const int32_t first = here.cpu[i] / 2 * 2;
+    f.write("sys/devices/system/cpu/cpu" + std::to_string(here.cpu[i]) + "/topology/thread_siblings_list",
+            std::to_string(first) + "-" + std::to_string(first + 1) + "\n");
+  }
+  const Processors found = processors_under(f.path().c_str());
+  EXPECT_EQ(found.n, here.n);
+  EXPECT_LE(found.n_cores, here.n);
+  std::vector<int32_t> cores;
+  for (int32_t i = 0; i < found.n_cores; ++i) cores.push_back(found.cpu[i] / 2);
+  EXPECT_TRUE(std::ranges::adjacent_find(cores) == cores.end());
+  for (int32_t i = found.n_cores; i < found.n; ++i) EXPECT_NE(std::ranges::find(cores, found.cpu[i] / 2), cores.end());
 }
 
 TEST(ThreadPool, ComesAndGoes) {

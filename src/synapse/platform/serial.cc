@@ -12,6 +12,7 @@ Result<ThreadPool*> ThreadPool::create(int32_t n_threads) {
 void ThreadPool::destroy(ThreadPool*) {}
 
 int32_t ThreadPool::size() const { return 1; }
+bool ThreadPool::pin(std::span<const int32_t>) { return false; }
 void ThreadPool::cancel_on(const bool*) {}
 bool ThreadPool::cancelled() const { return false; }
 

@@ -9,6 +9,7 @@
 #include <linux/futex.h>
 #include <new>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -73,6 +74,14 @@ class Spinner {
   int32_t distrust_ = 0;
 };
 
+bool pin_thread(pthread_t thread, int32_t cpu) {
+  cpu_set_t set;
+  if (cpu < 0 || cpu >= CPU_SETSIZE) return false;
+  CPU_ZERO(&set);
+  CPU_SET(size_t(cpu), &set);
+  return pthread_setaffinity_np(thread, sizeof set, &set) == 0;
+}
+
 class Pool;
 struct Worker {
   Pool* pool;
@@ -102,6 +111,12 @@ class Pool : public ThreadPool {
   }
 
   int32_t size() const { return n_threads_; }
+  bool pin(std::span<const int32_t> cpus) {
+    if (cpus.size() < size_t(n_threads_)) return false;
+    bool all = pin_thread(pthread_self(), cpus[0]);
+    for (int32_t i = 0; i < n_workers_; ++i) all &= pin_thread(workers_[i].handle, cpus[size_t(i) + 1]);
+    return all;
+  }
   void cancel_on(const bool* flag) { cancel_ = flag; }
   bool cancelled() const { return cancel_ && __atomic_load_n(cancel_, __ATOMIC_RELAXED); }
   Region take_memory() { return std::move(memory_); }
@@ -227,6 +242,7 @@ void ThreadPool::destroy(ThreadPool* pool) {
 }
 
 int32_t ThreadPool::size() const { return static_cast<const Pool*>(this)->size(); }
+bool ThreadPool::pin(std::span<const int32_t> cpus) { return static_cast<Pool*>(this)->pin(cpus); }
 void ThreadPool::cancel_on(const bool* flag) { static_cast<Pool*>(this)->cancel_on(flag); }
 bool ThreadPool::cancelled() const { return static_cast<const Pool*>(this)->cancelled(); }
 

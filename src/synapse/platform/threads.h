@@ -2,6 +2,7 @@
 // park at once when the machine is oversubscribed. threads.cc has them; serial.cc runs on the caller.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <type_traits>
 
 #include "synapse/base/status.h"
@@ -15,6 +16,9 @@ class ThreadPool {
   static void destroy(ThreadPool* pool);  // null is fine
 
   int32_t size() const;
+  // Thread i, the calling one being 0, stays on logical processor cpus[i]; false, with some of them perhaps moved, when
+  // there are fewer than threads or the system refuses.
+  bool pin(std::span<const int32_t> cpus);
 
   // While *flag is set, run may leave items out: what it computed is worth nothing then. Null: never. Set by anybody
   // (a signal handler), and cleared only while nothing runs.
