@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 #include "output.h"
 #include "synapse/platform/platform.h"
@@ -10,51 +9,70 @@
 namespace synapse::cli {
 namespace {
 
-constexpr size_t kMostBytes = size_t(256) << 20;
-constexpr size_t kStreams = 8;  // read side by side, as kernels read rows of weights
+constexpr size_t kMostBytes = size_t(512) << 20;
+constexpr size_t kStreams = 8;             // of a piece
+constexpr size_t kUnit = 64 * kStreams;    // a line of each
+constexpr size_t kAhead = 16 * 64 / 8;     // words: how far ahead of itself a stream asks for memory
+constexpr size_t kLeastPiece = 16 << 10, kMostPiece = 256 << 10;
 constexpr double kSeconds = 0.25;
-constexpr uint64_t kWord = 0x0101010101010101;  // what the memory is filled with
 
-// The sum of the words of a part, read as kStreams sequences at once.
-uint64_t read_part(const uint64_t* words, size_t n) {
-  const size_t stride = n / kStreams;
+// The sum of the words of a piece, read as kStreams sequences at once.
+uint64_t read_piece(const uint8_t* bytes, size_t n_bytes) {
+  const size_t stride = n_bytes / kStreams / sizeof(uint64_t);
   uint64_t sums[kStreams] = {};
   for (size_t i = 0; i < stride; i += 8) {
     for (size_t s = 0; s < kStreams; ++s) {
-      const uint64_t* line = words + s * stride + i;
-      __builtin_prefetch(line + 128);
-      for (size_t k = 0; k < 8; ++k) sums[s] += line[k];
+      const uint8_t* line = bytes + (s * stride + i) * sizeof(uint64_t);
+      __builtin_prefetch(line + kAhead * sizeof(uint64_t));
+      uint64_t words[8];
+      std::memcpy(words, line, sizeof words);
+      for (const uint64_t word : words) sums[s] += word;
     }
   }
-  return sums[0] + sums[1] + sums[2] + sums[3] + sums[4] + sums[5] + sums[6] + sums[7];
+  uint64_t sum = 0;
+  for (const uint64_t s : sums) sum += s;
+  return sum;
 }
 
 }  // namespace
 
-Bandwidth measure_read_bandwidth(platform::ThreadPool& threads, size_t available) {
-  const int32_t n = threads.size();
-  const size_t unit = 64 * kStreams;
-  const size_t part = std::min(kMostBytes, available / 4) / size_t(n) / unit * unit;
-  Result<platform::Reservation> memory = platform::Reservation::make(part * size_t(n));
-  if (part == 0 || !memory.ok()) return {};
-  uint8_t* const bytes = memory->bytes().data();
-  threads.for_each(n, [&](int32_t item, int32_t) { std::memset(bytes + size_t(item) * part, 1, part); });
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  const size_t n = values.size();
+  return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
 
-  double best = 0;
-  int n_passes = 0;
-  std::vector<uint64_t> sums(static_cast<size_t>(n));
+ReadKernel::ReadKernel(const std::vector<Bytes>& parts) {
+  size_t all = 0;
+  for (const Bytes part : parts) all += part.size();
+  const size_t piece = std::clamp(all / 256 / kUnit * kUnit, kLeastPiece, kMostPiece);
+  for (const Bytes part : parts)
+    for (size_t at = 0; at + kUnit <= part.size(); at += piece) {
+      pieces_.push_back(part.subspan(at, std::min(piece, part.size() - at) / kUnit * kUnit));
+      bytes_ += pieces_.back().size();
+    }
+  sums_.resize(pieces_.size());
+}
+
+double ReadKernel::pass(platform::ThreadPool& threads) {
   const double start = platform::seconds();
-  for (double now = start; now - start < kSeconds || n_passes < 2; ++n_passes) {
-    threads.for_each(n, [&](int32_t item, int32_t) {
-      sums[size_t(item)] = read_part(reinterpret_cast<const uint64_t*>(bytes + size_t(item) * part), part / 8);
-    });
-    const double end = platform::seconds();
-    best = std::max(best, double(part) * n / (end - now));
-    now = end;
-  }
-  for (uint64_t sum : sums) SYN_CHECK(sum == part / 8 * kWord);
-  return {best, "best of " + std::to_string(n_passes) + " passes over " + human_bytes(part * size_t(n)) + ", " +
-                    std::to_string(n) + " threads of " + std::to_string(kStreams) + " streams"};
+  threads.for_each(int32_t(pieces_.size()), [&](int32_t i, int32_t) {
+    sums_[size_t(i)] = read_piece(pieces_[size_t(i)].data(), pieces_[size_t(i)].size());
+  });
+  return platform::seconds() - start;
+}
+
+Bandwidth measure_read_bandwidth(platform::ThreadPool& threads, size_t available) {
+  const size_t bytes = std::min(kMostBytes, available / 4);
+  Result<platform::Reservation> memory = platform::Reservation::make(bytes);
+  if (bytes < kUnit || !memory.ok()) return {};
+  std::memset(memory->bytes().data(), 1, bytes);  // or all pages would be the one of zeros
+  ReadKernel kernel({memory->bytes()});
+  std::vector<double> rates;
+  for (const double start = platform::seconds(); platform::seconds() - start < kSeconds || rates.size() < 3;)
+    rates.push_back(double(kernel.bytes()) / kernel.pass(threads));
+  return {median(rates), "median of " + std::to_string(rates.size()) + " passes over " + human_bytes(kernel.bytes()) + ", " +
+                             std::to_string(threads.size()) + " threads of " + std::to_string(kStreams) + " streams"};
 }
 
 }  // namespace synapse::cli

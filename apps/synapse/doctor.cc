@@ -1,10 +1,10 @@
 // synapse doctor: what this machine offers, what was chosen and why, what is missing.
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <sstream>
 
 #include "bandwidth.h"
+#include "cpu_info.h"
 #include "engine.h"
 #include "output.h"
 #include "synapse/cpu/kernels/kernels.h"
@@ -19,25 +19,13 @@ struct DoctorFlags {
   bool json = false;
 };
 
-// The value of the first line of /proc/cpuinfo that begins with one of these names.
-std::string cpuinfo(std::initializer_list<std::string_view> names) {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    for (std::string_view name : names) {
-      const size_t colon = line.find(": ");
-      if (line.starts_with(name) && colon != std::string::npos) return line.substr(colon + 2);
-    }
-  }
-  return {};
-}
-
 // Those of the processor's features that kernels exist or may come to exist for.
 std::vector<std::string> cpu_features() {
   static constexpr std::string_view kOfInterest[] = {
       "sse4_2",      "avx",      "avx2", "fma",     "f16c",    "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512dq",
       "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16", "asimd", "asimddp", "asimdhp",
       "i8mm",        "bf16",     "sve"};
-  std::istringstream all(cpuinfo({"flags", "Features"}));
+  std::istringstream all(cpu_info({"flags", "Features"}));
   std::vector<std::string> found;
   for (std::string word; all >> word;) {
     if (std::find(std::begin(kOfInterest), std::end(kOfInterest), word) != std::end(kOfInterest)) found.push_back(word);
@@ -79,7 +67,7 @@ Json examine(const Flags& flags, Processor& processor) {
   const Bandwidth read = measure_read_bandwidth(processor.threads(), r.memory_available);
   if (read.bytes_per_second == 0) missing.push_back("memory to measure its bandwidth with");
   return {{"version", SYNAPSE_VERSION},
-          {"cpu", cpuinfo({"model name", "CPU part"})},
+          {"cpu", cpu_name()},
           {"features", cpu_features()},
           {"kernels", processor.kernels().isa},
           {"kernels_why", flags.isa.empty() ? "the best of those this processor has" : "asked for"},
