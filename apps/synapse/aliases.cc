@@ -35,6 +35,8 @@ constexpr Alias kAliases[] = {
     {"-ctk", Means::ours, Value::one, "--cache-type-k"},
     {"-ctv", Means::ours, Value::one, "--cache-type-v"},
     {"-ub", Means::ours, Value::one, "--batch-size"},
+    {"-pg", Means::ours, Value::one, "--prompt-gen"},
+    {"-npl", Means::ours, Value::one, "--n-parallel"},
     {"-md", Means::ours, Value::one, "--model-draft"},
     {"-cram", Means::ours, Value::one, "--cache-ram"},
     {"--ubatch-size", Means::ours, Value::one, "--batch-size"},

@@ -1,0 +1,104 @@
+#include "bench_meter.h"
+
+#include <algorithm>
+
+#include "synapse/nn/state.h"
+#include "synapse/platform/platform.h"
+
+namespace synapse::cli {
+namespace {
+
+// The matrices among the inputs of a linear: first, first + step ... until `last` (tensor/op.def has the order).
+struct Matrices {
+  Op op;
+  int first, step, last;
+};
+constexpr Matrices kMatrices[] = {{Op::linears, 1, 2, 5},        {Op::norm_linears, 3, 2, 7},   {Op::gated_linears, 1, 1, 2},
+                                  {Op::linear_add, 1, 1, 1},     {Op::expert_linears, 2, 1, 2}, {Op::expert_gated_linears, 2, 1, 3}};
+
+template <typename F>
+bool for_each_matrix(const OpCall& call, F&& visit) {
+  const auto* m = std::ranges::find(kMatrices, call.op, &Matrices::op);
+  if (m == std::end(kMatrices)) return false;
+  for (int i = m->first; i <= std::min(m->last, int(call.n_in) - 1); i += m->step)
+    if (!call.in[i].empty()) visit(call.in[i]);
+  return true;
+}
+
+bool is_experts(const OpCall& call) { return call.op == Op::expert_linears || call.op == Op::expert_gated_linears; }
+
+// Keys and values that the queries of a call see.
+double kv_bytes(const OpCall& call) {
+  double bytes = 0;
+  for (const Stream& s : call.batch->streams) {
+    if (!s.kv) continue;
+    const int32_t end = s.position + s.n_rows, keys = end - first_key(s.position, call.attrs.window);
+    const KvPage* last = s.kv->pages[size_t(call.attrs.kv_slot) * size_t(s.kv->max_pages) + size_t((end - 1) / kPageRows)];
+    const int32_t D = call.in[0].cols();
+    bytes += double(keys) * call.attrs.n_kv_heads * double(row_bytes(last->k_dtype, D) + row_bytes(last->v_dtype, D));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+void Cost::add(const Cost& c) {
+  weight_bytes += c.weight_bytes, kv_bytes += c.kv_bytes, other_bytes += c.other_bytes;
+  int8_ops += c.int8_ops, float_ops += c.float_ops;
+}
+
+Cost cost_of(const OpCall& call) {
+  Cost cost;
+  const bool is_linear = for_each_matrix(call, [&](const Tensor& w) {
+    // Of experts each row meets k matrices of E, and at most all are read.
+    const double n = is_experts(call) ? double(call.in[1].size()) : double(call.in[0].rows());
+    const double share = is_experts(call) ? std::min(1.0, n / double(w.dim(0))) : 1;
+    const double matrix = is_experts(call) ? double(w.size()) / double(w.dim(0)) : double(w.size());
+    cost.weight_bytes += share * double(w.bytes());
+    (is_quantised(w.dtype) ? cost.int8_ops : cost.float_ops) += 2 * n * matrix;
+  });
+  if (is_linear) return cost;
+  if (call.op == Op::attention) cost.kv_bytes = kv_bytes(call);
+  const bool reads_table = call.op == Op::get_rows || call.op == Op::get_position_rows || call.op == Op::get_type_rows;
+  for (int i = reads_table; i < call.n_in; ++i) cost.other_bytes += double(call.in[i].bytes());
+  for (int i = 0; i < call.n_out; ++i) cost.other_bytes += double(call.out[i].bytes());
+  return cost;
+}
+
+void Meter::set(Mode mode, int32_t vocab_size) {
+  mode_ = mode, vocab_size_ = vocab_size;
+  rows_.clear();
+}
+
+Cost Meter::total() const {
+  Cost all;
+  for (const Row& row : rows_) all.add(row.cost);
+  return all;
+}
+
+Meter::Row& Meter::row_of(const OpCall& call) {
+  bool is_head = false;
+  for_each_matrix(call, [&](const Tensor& w) { is_head |= w.rank == 2 && w.dim(0) == vocab_size_; });
+  const std::string name = std::string(op_name(call.op)) + (is_head ? " (head)" : "");
+  const auto found = std::ranges::find(rows_, name, &Row::op);
+  return found != rows_.end() ? *found : rows_.emplace_back(Row{name, 0, 0, {}});
+}
+
+void Meter::run(const OpCall& call, void* scratch) {
+  if (mode_ == Mode::off) return inner_.run(call, scratch);
+  const double start = platform::seconds();
+  inner_.run(call, scratch);
+  inner_.wait();
+  const double seconds = platform::seconds() - start;
+  Row& row = row_of(call);
+  ++row.calls;
+  if (mode_ == Mode::times) row.seconds += seconds;
+  row.cost.add(cost_of(call));
+  for_each_matrix(call, [&](const Tensor& w) {
+    const auto* first = static_cast<const uint8_t*>(w.data);
+    if (std::ranges::find(matrices_, first, [](Bytes b) { return b.data(); }) == matrices_.end())
+      matrices_.push_back({first, w.bytes()});
+  });
+}
+
+}  // namespace synapse::cli
