@@ -11,7 +11,7 @@ import pathlib
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-IN_README = ["xeon-2cpu", "formats-gemma"]
+IN_README = ["peers-amx", "peers-avx512vnni", "peers-other", "xeon-2cpu", "formats-gemma"]
 BEGIN, END = "<!-- results: begin (tools/make_results.py) -->\n", "<!-- results: end -->"
 
 
