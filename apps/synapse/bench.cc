@@ -106,9 +106,9 @@ Result<std::string> run_tests(const BenchFlags& o, const BenchSetups& setups, co
   }
   for (const auto& setup : setups) setup->ceiling = std::make_unique<Ceiling>(setup->engine->processor(), setup->meter->matrices());
   for (int32_t repeat = 0; repeat < o.repeats; ++repeat) {
-    for (const auto& setup : setups) setup->ceiling->measure();
     for (BenchRow& row : rows) {
       SYN_RETURN_IF_ERROR(row.streams->prepare(row.test));
+      row.setup->ceiling->measure();  // at the time of the test: other programs come and go
       SYN_TRY(seconds, row.streams->run(row.test));
       row.seconds.push_back(seconds);
       progress.at(++n_done / n_runs);
@@ -187,7 +187,7 @@ void add_bench(CLI::App& app, Action& action) {
       "\nroofline is the least time that this machine could take, over the time taken. It reads the matrices that a token needs and\n"
       "the keys and values that it sees from memory, and multiplies by the matrices; whichever of both takes longer counts. How fast\n"
       "it reads is measured over the matrices themselves, with as many threads; how fast it multiplies is this engine's own dot of\n"
-      "8-bit integers with operands in the L1 cache, and for float matrices its float linear: both in every round, the median.\n"
+      "8-bit integers with operands in the L1 cache, and for float matrices its float linear: before every run of a test, the medians.\n"
       "\n`bench ops` times each operation while the first -p tokens are read and the first -n written.",
       options, bench);
   verb->add_option("what", o.what, "tests (default) or ops")->check(CLI::IsMember({"tests", "ops"}));

@@ -7,7 +7,7 @@
 
 namespace synapse::cli {
 
-// Measured again in every round of a bench, so that a machine that slows down does so for both sides; the medians count.
+// Measured again before every run of a test, so that a machine that slows down does so for both sides; the medians count.
 class Ceiling {
  public:
   // `matrices`: what a model reads; the reads that are the ceiling go over the same memory.
