@@ -1,16 +1,13 @@
 #!/usr/bin/env python3
-"""Tokens per second of whole runs, read and written, with the share of the memory bandwidth measured beside them.
+"""What `synapse bench` says of several models, as a table of results.
 
 usage: bench/speed.py [--binary build/release/synapse] [--repeats 5] [--out bench/results/NAME.json] MODEL...
 
-MODEL is what `synapse run -m` takes. Repeats are interleaved over the models (A B A B ...), the median and the spread
-(max - min over the median) are kept. Nothing else should run meanwhile.
+MODEL is what -m takes. One run measures all of them, A B A B; docs/performance.md says how. Nothing else should run meanwhile.
 """
 import argparse
 import json
-import os
 import platform
-import statistics
 import subprocess
 import sys
 
@@ -21,22 +18,11 @@ def synapse(binary, *args):
     done = subprocess.run([binary, *args], capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{binary} {' '.join(args)}: exit {done.returncode}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def one_run(binary, model, threads):
-    """A prompt of about PROMPT_TOKENS tokens and NEW_TOKENS greedy ones."""
-    words = " ".join(["once upon a time there was a little girl who liked to play"] * (PROMPT_TOKENS // 12))
-    r = synapse(binary, "run", "-m", model, "-p", words, "-n", str(NEW_TOKENS), "--temp", "0", "-t", str(threads), "--json")
-    return {
-        "prefill": r["prompt_tokens"] / r["prefill_ms"] * 1000,
-        "decode": r["generated_tokens"] / r["decode_ms"] * 1000,
-    }
-
-
-def summary(values):
-    middle = statistics.median(values)
-    return {"median": round(middle, 1), "spread": round((max(values) - min(values)) / middle, 3)}
+def summary(row):
+    return {"median": round(row["tok_s"], 1), "spread": round(row["spread"], 3)}
 
 
 def main():
@@ -47,31 +33,24 @@ def main():
     ap.add_argument("--out")
     args = ap.parse_args()
 
-    doctor = synapse(args.binary, "doctor", "--json")
-    threads = doctor["threads"]
-    runs = {m: [] for m in args.models}
-    for i in range(args.repeats):
-        for m in args.models:
-            runs[m].append(one_run(args.binary, m, threads))
-            print(f"repeat {i + 1}/{args.repeats} {m}: {runs[m][-1]}", file=sys.stderr)
-
-    bandwidth = round(doctor["read_bytes_per_second"] / 1e9, 1)
+    flags = [word for model in args.models for word in ("-m", model)]
+    tests = synapse(args.binary, "bench", *flags, "-p", str(PROMPT_TOKENS), "-n", str(NEW_TOKENS), "-r", str(args.repeats), "--json")
     rows = []
-    for m in args.models:
-        weights = synapse(args.binary, "show", "-m", m, "--json")["plan"]["weights"]
-        decode = summary([r["decode"] for r in runs[m]])
+    for read, written in zip(tests[::2], tests[1::2]):
         rows.append({
-            "model": os.path.basename(m.rstrip("/")),
-            "weight_mb": round(weights / 1e6, 1),
-            "prefill_tok_s": summary([r["prefill"] for r in runs[m]]),
-            "decode_tok_s": decode,
-            "decode_share_of_bandwidth": round(decode["median"] * weights / 1e9 / bandwidth, 3),
+            "model": read["model_type"],
+            "weight_mb": round(read["model_size"] / 1e6, 1),
+            "prefill_tok_s": summary(read),
+            "prefill_roofline": round(read["roofline"], 3),
+            "decode_tok_s": summary(written),
+            "decode_roofline": round(written["roofline"], 3),
+            "read_gb_s": round(written["read_bytes_per_second"] / 1e9, 1),
+            "int8_gop_s": round(read["int8_ops_per_second"] / 1e9),
         })
     result = {
         "bench": "speed",
-        "machine": {"cpu": doctor["cpu"], "isa": doctor["kernels"], "threads": threads,
-                    "read_bandwidth_gb_s": bandwidth, "system": platform.platform()},
-        "protocol": f"prompt of about {PROMPT_TOKENS} tokens, {NEW_TOKENS} greedy tokens, {args.repeats} interleaved repeats, median",
+        "machine": {"cpu": tests[0]["cpu_info"], "isa": tests[0]["kernels"], "threads": tests[0]["n_threads"], "system": platform.platform()},
+        "protocol": f"a prompt of {PROMPT_TOKENS} tokens, {NEW_TOKENS} greedy tokens, {args.repeats} interleaved repeats, median",
         "rows": rows,
     }
     text = json.dumps(result, indent=1)
