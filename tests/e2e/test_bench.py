@@ -8,9 +8,14 @@ import io
 import json
 import math
 import statistics
+import sys
 import unittest
+from pathlib import Path
 
 from cli import MODEL, Case, synapse
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hostile"))
+from gguf_file import F32, STRING, U32, GgufFile, Tensor, text, u32, f32
 
 # Of llama-bench; scripts that read its output read ours.
 THEIRS = {"build_commit": str, "cpu_info": str, "backends": str, "model_filename": str, "model_type": str, "model_size": int, "model_n_params": int,
@@ -20,6 +25,27 @@ OURS = {"test": str, "n_streams": int, "tok_s": float, "spread": float, "rooflin
         "int8_ops": float, "float_ops": float, "read_bytes_per_second": float, "int8_ops_per_second": float, "float_ops_per_second": float,
         "roofline_tok_s": float, "kernels": str, "pinned": bool}
 SMALL = ["-p", "16", "-n", "4", "-r", "2"]
+
+
+def model_of_experts(n_experts, n_used, dim=32, hidden=64, vocab=96):
+    """A Qwen3-MoE of one layer, all F32 and all zero, and its matrices: {name: elements}."""
+    file = GgufFile()
+    file.metadata["general.architecture"] = (STRING, text("qwen3moe"))
+    for key, value in {"block_count": 1, "embedding_length": dim, "feed_forward_length": hidden, "expert_feed_forward_length": hidden,
+                       "attention.head_count": 2, "attention.head_count_kv": 1, "attention.key_length": 16, "attention.value_length": 16,
+                       "context_length": 128, "vocab_size": vocab, "expert_count": n_experts, "expert_used_count": n_used}.items():
+        file.metadata["qwen3moe." + key] = (U32, u32(value))
+    for key, value in {"attention.layer_norm_rms_epsilon": 1e-6, "rope.freq_base": 1e4}.items():
+        file.metadata["qwen3moe." + key] = (F32, f32(value))
+    shapes = {"token_embd": [dim, vocab], "output": [dim, vocab], "output_norm": [dim], "blk.0.attn_norm": [dim], "blk.0.ffn_norm": [dim],
+              "blk.0.attn_q": [dim, 32], "blk.0.attn_k": [dim, 16], "blk.0.attn_v": [dim, 16], "blk.0.attn_output": [32, dim],
+              "blk.0.attn_q_norm": [16], "blk.0.attn_k_norm": [16], "blk.0.ffn_gate_inp": [dim, n_experts],
+              "blk.0.ffn_gate_exps": [dim, hidden, n_experts], "blk.0.ffn_up_exps": [dim, hidden, n_experts],
+              "blk.0.ffn_down_exps": [hidden, dim, n_experts]}
+    for name, dims in shapes.items():
+        file.tensors.append(Tensor(name + ".weight", dims, 0, len(file.data)))
+        file.data += bytes(4 * math.prod(dims))
+    return file.bytes(), {name: math.prod(dims) for name, dims in shapes.items() if len(dims) > 1}
 
 
 class Bench(Case):
@@ -70,6 +96,18 @@ class Bench(Case):
                 self.assertEqual(rows[name]["int8_ops"], ops)
                 self.assertEqual(rows[name]["float_ops"], 0)
                 self.assertEqual(rows[name]["kv_bytes"], keys * a_key)
+
+    def test_of_experts_those_that_are_used_count(self):
+        data, matrices = model_of_experts(n_experts=8, n_used=2)
+        model = self.file("moe.gguf", data)
+        dense = sum(n for name, n in matrices.items() if "_exps" not in name and name != "token_embd")  # which no linear reads
+        experts = sum(n for name, n in matrices.items() if "_exps" in name)
+        rows = self.bench("-p", "3,16", "-n", "2", "-r", "1", model=model)
+        self.assertEqual(rows["tg2"]["weight_bytes"], 4 * 2 * (dense + experts / 8 * 2))
+        self.assertEqual(rows["tg2"]["float_ops"], 2 * 2 * (dense + experts / 8 * 2))
+        self.assertEqual(rows["pp3"]["weight_bytes"], 4 * (dense + experts / 8 * 6))  # three rows may go to six of them
+        self.assertEqual(rows["pp16"]["weight_bytes"], 4 * (dense + experts))
+        self.assertEqual(rows["pp16"]["int8_ops"], 0)
 
     def test_longer_than_the_context(self):
         rows = self.bench("-p", "600", "-n", "300", "-r", "1")

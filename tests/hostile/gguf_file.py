@@ -15,6 +15,10 @@ def u64(value):
     return struct.pack("<Q", value)
 
 
+def f32(value):
+    return struct.pack("<f", value)
+
+
 def text(value, length=None):
     """A string; `length` is what its length field says."""
     data = value if isinstance(value, bytes) else value.encode()
