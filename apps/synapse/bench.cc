@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
+#include <optional>
 
 #include "input.h"
 #include "progress.h"
@@ -62,22 +64,25 @@ DType cache_type_of(const std::string& name, const Model& model) {
 std::string shown_ceiling(const BenchSetup& setup) {
   Engine& engine = *setup.engine;
   const Ceiling& c = *setup.ceiling;
-  char text[300];
-  std::snprintf(text, sizeof text, "%s, %d threads%s, %s: reads %.1f GB/s, int8 %.0f GOP/s, f32 %.0f GFLOP/s (medians)\n",
-                engine.source().path().filename().c_str(), engine.processor().n_threads(), setup.pinned ? " (pinned)" : "",
-                engine.processor().kernels().isa, c.read_bytes_per_second() / 1e9, c.int8_ops_per_second() / 1e9,
-                c.float_ops_per_second() / 1e9);
-  return text;
+  char text[200];
+  std::snprintf(text, sizeof text, ", threads: %d%s, %s: reads %.1f GB/s, int8 %.0f GOP/s, f32 %.0f GFLOP/s (medians)\n",
+                engine.processor().n_threads(), setup.pinned ? " (pinned)" : "", engine.processor().kernels().isa,
+                c.read_bytes_per_second() / 1e9, c.int8_ops_per_second() / 1e9, c.float_ops_per_second() / 1e9);
+  return engine.source().path().filename().string() + text;
 }
 
-Result<std::string> run_tests(const BenchFlags& o, const BenchSetups& setups, const bool* interrupted, Progress& progress) {
+// Every test with every setting, and the streams that they run on.
+struct BenchPlan {
+  std::vector<std::unique_ptr<BenchStreams>> streams;
+  std::vector<BenchRow> rows;
+};
+
+Result<BenchPlan> plan_tests(const BenchFlags& o, const BenchSetups& setups, const bool* interrupted) {
   const std::vector<BenchTest> tests = tests_of(o);
   if (tests.empty()) throw CLI::ValidationError("tests", "none: -p, -n and -pg are all zero");
   int32_t n_positions = 0, n_streams = 1;
   for (const BenchTest& test : tests) n_positions = std::max(n_positions, test.n_positions()), n_streams = std::max(n_streams, test.n_streams);
-
-  std::vector<std::unique_ptr<BenchStreams>> streams;
-  std::vector<BenchRow> rows;
+  BenchPlan plan;
   for (const auto& setup : setups) {
     const Model& model = setup->engine->model();
     SYN_RETURN_IF_ERROR(check_context(model, tests));
@@ -87,26 +92,36 @@ Result<std::string> run_tests(const BenchFlags& o, const BenchSetups& setups, co
           SessionOptions options = setup->engine->options();
           options.chunk = batch_size, options.k_dtype = cache_type_of(k, model), options.v_dtype = cache_type_of(v, model);
           SYN_TRY(opened, BenchStreams::open(*setup->engine, *setup->meter, options, n_streams, n_positions, interrupted));
-          streams.push_back(std::move(opened));
-          for (const BenchTest& test : tests) rows.push_back({setup.get(), streams.back().get(), test, {}, {}});
+          plan.streams.push_back(std::move(opened));
+          for (const BenchTest& test : tests) plan.rows.push_back({setup.get(), plan.streams.back().get(), test, {}, {}});
         }
   }
+  return plan;
+}
 
-  const double n_runs = double(rows.size()) * (o.repeats + 1);
+// One run of a test that is not timed but counted.
+Status warm_up(BenchRow& row) {
+  Meter& meter = *row.setup->meter;
+  const int32_t vocab_size = row.setup->engine->model().config().vocab_size;
+  SYN_RETURN_IF_ERROR(row.streams->prepare(row.test));
+  meter.set(Meter::Mode::counts, vocab_size);
+  SYN_RETURN_IF_ERROR(row.streams->run(row.test).status());
+  row.cost = meter.total();
+  meter.set(Meter::Mode::off, vocab_size);
+  return {};
+}
+
+Result<std::string> run_tests(const BenchFlags& o, const BenchSetups& setups, const bool* interrupted, Progress& progress) {
+  SYN_TRY(plan, plan_tests(o, setups, interrupted));
+  const double n_runs = double(plan.rows.size()) * (o.repeats + 1);
   int32_t n_done = 0;
-  for (BenchRow& row : rows) {  // warms up, and counts
-    Meter& meter = *row.setup->meter;
-    const int32_t vocab_size = row.setup->engine->model().config().vocab_size;
-    SYN_RETURN_IF_ERROR(row.streams->prepare(row.test));
-    meter.set(Meter::Mode::counts, vocab_size);
-    SYN_RETURN_IF_ERROR(row.streams->run(row.test).status());
-    row.cost = meter.total();
-    meter.set(Meter::Mode::off, vocab_size);
+  for (BenchRow& row : plan.rows) {
+    SYN_RETURN_IF_ERROR(warm_up(row));
     progress.at(++n_done / n_runs);
   }
   for (const auto& setup : setups) setup->ceiling = std::make_unique<Ceiling>(setup->engine->processor(), setup->meter->matrices());
   for (int32_t repeat = 0; repeat < o.repeats; ++repeat) {
-    for (BenchRow& row : rows) {
+    for (BenchRow& row : plan.rows) {
       SYN_RETURN_IF_ERROR(row.streams->prepare(row.test));
       row.setup->ceiling->measure();  // at the time of the test: other programs come and go
       SYN_TRY(seconds, row.streams->run(row.test));
@@ -114,9 +129,8 @@ Result<std::string> run_tests(const BenchFlags& o, const BenchSetups& setups, co
       progress.at(++n_done / n_runs);
     }
   }
-
   std::vector<Json> out;
-  for (const BenchRow& row : rows) out.push_back(bench_row_json(row));
+  for (const BenchRow& row : plan.rows) out.push_back(bench_row_json(row));
   std::string remark;
   for (const auto& setup : setups) remark += shown_ceiling(*setup);
   return bench_text(out, o.output, kTestColumns, remark);

@@ -1,4 +1,6 @@
 // Where the time goes: every operation of the model timed while a prompt is read and tokens are written.
+#include <algorithm>
+
 #include "bench.h"
 
 namespace synapse::cli {
@@ -29,6 +31,7 @@ Result<std::vector<Json>> bench_operations(BenchSetup& setup, const BenchFlags& 
     for (const Meter::Row& row : found) {
       const Cost& c = row.cost;
       rows.push_back({{"model_filename", engine.source().path().string()},
+                      {"model_type", engine.source().path().stem().string()},
                       {"n_threads", engine.processor().n_threads()},
                       {"test", test.name()},
                       {"op", row.op},

@@ -1,4 +1,6 @@
 // Rows of a bench as JSON objects, and those as tables.
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
@@ -6,7 +8,6 @@
 
 #include "bench.h"
 #include "cpu_info.h"
-#include "synapse/cpu/kernels/kernels.h"
 #include "synapse_commit.h"
 
 namespace synapse::cli {
@@ -112,6 +113,8 @@ constexpr BenchColumn kOfTests[] = {
     {"limit", "of", [](const Json& r) { return text_of(r, "limit"); }},
 };
 constexpr BenchColumn kOfOperations[] = {
+    {"model_type", "model", [](const Json& r) { return text_of(r, "model_type"); }},
+    {"n_threads", "threads", [](const Json& r) { return text_of(r, "n_threads"); }},
     {"test", "test", [](const Json& r) { return text_of(r, "test"); }},
     {"op", "operation", [](const Json& r) { return text_of(r, "op"); }},
     {"calls_per_token", "calls/token", [](const Json& r) { return number_of<2>(r, "calls_per_token"); }},

@@ -121,7 +121,7 @@ class Bench(Case):
         self.assertEqual([cell.strip() for cell in lines[0].strip("|").split("|")],
                          ["model", "size", "params", "threads", "batch", "cache", "test", "t/s", "spread", "roofline", "of"])
         self.assertRegex(lines[2], r"^\| synapse-story-4m-Q8_0 .* pp16 \| +[0-9.]+ \|")
-        self.assertRegex(lines[5], r"^synapse-story-4m-Q8_0.gguf, \d+ threads.*reads [0-9.]+ GB/s, int8 \d+ GOP/s, f32 \d+ GFLOP/s")
+        self.assertRegex(lines[5], r"^synapse-story-4m-Q8_0.gguf, threads: \d+.*reads [0-9.]+ GB/s, int8 \d+ GOP/s, f32 \d+ GFLOP/s")
         rows = list(csv.DictReader(io.StringIO(self.data_of(synapse("bench", "-m", MODEL, *SMALL, "-o", "csv")))))
         self.assertEqual([row["test"] for row in rows], ["pp16", "tg4"])
         self.assertEqual([name for name in rows[0]], [name for name in self.bench(*SMALL)["pp16"] if not name.startswith("samples")])
