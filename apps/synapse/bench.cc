@@ -150,9 +150,13 @@ Status bench(const BenchFlags& given) {
   if (o.json) o.output = "jsonl";
   const bool* interrupted = watch_interrupts();
   for (const std::string& pg : o.prompt_gens) pair_of(pg);
+  for (const std::string& word : o.words)
+    if (word != "ops") o.models.push_back(word);
+  if (o.models.empty()) throw CLI::RequiredError("--model");
   std::optional<Progress> progress(std::in_place, "measuring");
   SYN_TRY(setups, open_bench_setups(o));
-  const auto text = o.what == "ops" ? run_operations(o, setups, interrupted) : run_tests(o, setups, interrupted, *progress);
+  const bool of_operations = std::ranges::find(o.words, "ops") != o.words.end();
+  const auto text = of_operations ? run_operations(o, setups, interrupted) : run_tests(o, setups, interrupted, *progress);
   progress.reset();
   return text.ok() ? put(*text) : text.status();
 }
@@ -160,7 +164,7 @@ Status bench(const BenchFlags& given) {
 // An option of several values, apart by commas or given again.
 template <typename T>
 CLI::Option* add_list(CLI::App& verb, const char* names, std::vector<T>& values, const char* about) {
-  return verb.add_option(names, values, about)->delimiter(',')->expected(1)->take_all()->default_str("");
+  return verb.add_option(names, values, about)->delimiter(',')->expected(1)->take_all()->allow_extra_args(false)->default_str("");
 }
 
 }  // namespace
@@ -194,7 +198,7 @@ void add_bench(CLI::App& app, Action& action) {
       "  synapse bench -m model.gguf -p 512 -n 64 -t 2 -r 5 --json\n"
       "  synapse bench -m a.gguf -m b.gguf -p 64,512 -n 64 -d 0,4096 -t 1,2 -o csv\n"
       "  synapse bench -m model.gguf -p 0 -n 64 -npl 1,2,4,8,16\n"
-      "  synapse bench ops -m model.gguf\n"
+      "  synapse bench ops gemma3:270m\n"
       "\npp512: 512 tokens are read; tg128: 128 are written, one by one, greedily; @ d4096: behind 4096 others, whose time is not\n"
       "counted; x 4: by four streams that go through the model together. After a warm-up every test is run once, then again, and so\n"
       "on: t/s is the median, spread is (most - least) / median. Threads stay on processors of their own, where there are as many.\n"
@@ -204,16 +208,16 @@ void add_bench(CLI::App& app, Action& action) {
       "8-bit integers with operands in the L1 cache, and for float matrices its float linear: before every run of a test, the medians.\n"
       "\n`bench ops` times each operation while the first -p tokens are read and the first -n written.",
       options, bench);
-  verb->add_option("what", o.what, "tests (default) or ops")->check(CLI::IsMember({"tests", "ops"}));
+  verb->add_option("words", o.words, "models, as with -m; ops: time operations instead of tests");
   verb->add_option("-m,--model", o.models, "GGUF or llama2.c file, folder, or a name that `synapse list` shows; may be repeated")
       ->envname("SYNAPSE_MODEL")
-      ->required()
       ->expected(1)
-      ->take_all();
+      ->take_all()
+      ->allow_extra_args(false);
   add_family_flag(*verb, o.flags);
   add_list(*verb, "-p,--n-prompt", o.n_prompts, "tokens to read (default: 512; 0: no such test)")->check(CLI::Range(0, 1 << 24));
   add_list(*verb, "-n,--n-gen", o.n_gens, "tokens to write (default: 128; 0: no such test)")->check(CLI::Range(0, 1 << 24));
-  verb->add_option("--prompt-gen", o.prompt_gens, "-pg: read and then write so many, like 512,128; may be repeated")->expected(1)->take_all();
+  verb->add_option("--prompt-gen", o.prompt_gens, "-pg: read and then write so many, like 512,128; may be repeated")->expected(1)->take_all()->allow_extra_args(false);
   add_list(*verb, "-d,--n-depth", o.n_depths, "tokens that stand before (default: 0)")->check(CLI::Range(0, 1 << 24));
   add_list(*verb, "--n-parallel", o.n_streams, "-npl: streams that write together (default: 1)")->check(CLI::Range(1, 1024));
   add_list(*verb, "-t,--threads", o.threads, "threads (default: the cores this process may use)")

@@ -9,8 +9,7 @@ namespace synapse::cli {
 // Lists: every combination is measured.
 struct BenchFlags {
   Flags flags;  // of one engine; what there are lists of is put in
-  std::string what = "tests";
-  std::vector<std::string> models, cache_types_k, cache_types_v, prompt_gens;
+  std::vector<std::string> words, models, cache_types_k, cache_types_v, prompt_gens;
   std::vector<int32_t> threads, batch_sizes, n_prompts, n_gens, n_depths, n_streams;
   int32_t repeats = 5;
   std::string output = "md";

@@ -138,7 +138,8 @@ class Bench(Case):
             self.assertAlmostEqual(found["attention"]["calls_per_token"], 4 / n)
             self.assertGreater(found["gated_linears"]["gop_s"], 0)
             self.assertGreater(found["attention"]["gb_s"], 0)
-        self.assertIn("calls/token", self.data_of(synapse("bench", "ops", "-m", MODEL, "-p", "8", "-n", "2")))
+        for words in (["ops", MODEL, "-p", "8", "-n", "2"], ["-m", MODEL, "ops", "-p", "8", "-n", "2"], [MODEL, "-p", "8", "-n", "2", "ops"]):
+            self.assertIn("calls/token", self.data_of(synapse("bench", *words)))
 
     def test_refusals(self):
         self.assert_ends(synapse("bench", "-m", MODEL, "-o", "xml"), 2, "xml")
