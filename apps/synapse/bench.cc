@@ -180,6 +180,7 @@ Result<BenchSetups> open_bench_setups(const BenchFlags& o) {
       SYN_TRY(engine, Engine::open(flags));
       setup->engine = std::move(engine);
       SYN_RETURN_IF_ERROR(require_model(*setup->engine, false));
+      SYN_RETURN_IF_ERROR(setup->engine->pack_weights());
       setup->meter = std::make_unique<Meter>(setup->engine->processor().device());
       setups.push_back(std::move(setup));
     }
@@ -233,6 +234,7 @@ void add_bench(CLI::App& app, Action& action) {
       ->envname("SYNAPSE_CACHE_TYPE_V")
       ->check(cache_types());
   verb->add_option("-r,--repetitions", o.repeats, "repeats of each test (default: 5)")->check(CLI::Range(1, 1000));
+  add_no_repack_flag(*verb, o.flags);
   add_isa_flag(*verb, o.flags);
   verb->add_option("-o,--output", o.output, "md (default), csv, json or jsonl")->check(CLI::IsMember({"md", "csv", "json", "jsonl"}));
   verb->add_flag("--json", o.json, "the same as -o jsonl");

@@ -95,10 +95,15 @@ void Meter::run(const OpCall& call, void* scratch) {
   if (mode_ == Mode::times) row.seconds += seconds;
   row.cost.add(cost_of(call));
   for_each_matrix(call, [&](const Tensor& w) {
-    const auto* first = static_cast<const uint8_t*>(w.data);
-    if (std::ranges::find(matrices_, first, [](Bytes b) { return b.data(); }) == matrices_.end())
-      matrices_.push_back({first, w.bytes()});
+    const Bytes place = place_of(w);
+    if (std::ranges::find(matrices_, place.data(), &Bytes::data) == matrices_.end()) matrices_.push_back(place);
   });
+}
+
+// Packed where it is, else in the file.
+Bytes Meter::place_of(const Tensor& w) const {
+  const uint8_t* packed = inner_.packed() ? inner_.packed()->find(w) : nullptr;
+  return {packed ? packed : static_cast<const uint8_t*>(w.data), w.bytes()};
 }
 
 }  // namespace synapse::cli

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bandwidth.h"
-#include "synapse/tensor/device.h"
+#include "synapse/cpu/cpu_device.h"
 
 namespace synapse::cli {
 
@@ -31,11 +31,11 @@ class Meter final : public Device {
   };
   enum class Mode { off, counts, times };
 
-  explicit Meter(Device& inner) : inner_(inner) {}
+  explicit Meter(CpuDevice& inner) : inner_(inner) {}
   void set(Mode mode, int32_t vocab_size);  // from now on; what was counted before is forgotten, the matrices are not
   Cost total() const;
   const std::vector<Row>& rows() const { return rows_; }             // in the order of their first call
-  const std::vector<Bytes>& matrices() const { return matrices_; }   // every one that a counted linear read, once
+  const std::vector<Bytes>& matrices() const { return matrices_; }   // every one that a counted linear read, once, where it was read
 
   Result<Tensor> prepare(std::string_view name, const Tensor& w, Arena& a) override { return inner_.prepare(name, w, a); }
   size_t scratch_bytes(const OpCall& call) const override { return inner_.scratch_bytes(call); }
@@ -46,8 +46,9 @@ class Meter final : public Device {
 
  private:
   Row& row_of(const OpCall& call);
+  Bytes place_of(const Tensor& w) const;
 
-  Device& inner_;
+  CpuDevice& inner_;
   Mode mode_ = Mode::off;
   int32_t vocab_size_ = 0;
   std::vector<Row> rows_;

@@ -149,6 +149,7 @@ Json bench_row_json(const BenchRow& row) {
           {"n_batch", options.chunk},
           {"n_ubatch", options.chunk},
           {"n_threads", engine.processor().n_threads()},
+          {"repack", engine.processor().device().packed() != nullptr},
           {"type_k", lower_label(options.k_dtype)},
           {"type_v", lower_label(options.v_dtype)},
           {"n_prompt", test.n_prompt},

@@ -44,12 +44,16 @@ void add_isa_flag(CLI::App& verb, Flags& flags) {
       ->check(is_isa);
 }
 
+void add_no_repack_flag(CLI::App& verb, Flags& flags) {
+  verb.add_flag("--no-repack", flags.no_repack, "read weights as they lie in the file, slower: they stay shared with other processes")
+      ->envname("SYNAPSE_NO_REPACK");
+}
+
 void add_compute_flags(CLI::App& verb, Flags& flags) {
   verb.add_option("-t,--threads", flags.threads, "threads (default: the cores this process may use)")
       ->envname("SYNAPSE_THREADS")
       ->check(CLI::Range(1, 256));
-  verb.add_flag("--no-repack", flags.no_repack, "read weights as they lie in the file, slower: they stay shared with other processes")
-      ->envname("SYNAPSE_NO_REPACK");
+  add_no_repack_flag(verb, flags);
   add_isa_flag(verb, flags);
 }
 

@@ -23,6 +23,7 @@ struct Flags {
 void add_model_flag(CLI::App& verb, Flags& flags);    // -m --family-dir
 void add_family_flag(CLI::App& verb, Flags& flags);   // --family-dir
 void add_isa_flag(CLI::App& verb, Flags& flags);      // --isa
+void add_no_repack_flag(CLI::App& verb, Flags& flags);  // --no-repack
 void add_compute_flags(CLI::App& verb, Flags& flags);  // -t --isa --no-repack
 CLI::Validator cache_types();                        // of --cache-type-k and its like
 void add_context_flags(CLI::App& verb, Flags& flags);  // -c -b -ctk -ctv --memory-budget

@@ -19,7 +19,7 @@ from gguf_file import F32, STRING, U32, GgufFile, Tensor, text, u32, f32
 
 # Of llama-bench; scripts that read its output read ours.
 THEIRS = {"build_commit": str, "cpu_info": str, "backends": str, "model_filename": str, "model_type": str, "model_size": int, "model_n_params": int,
-          "n_batch": int, "n_ubatch": int, "n_threads": int, "type_k": str, "type_v": str, "n_prompt": int, "n_gen": int, "n_depth": int,
+          "n_batch": int, "n_ubatch": int, "n_threads": int, "repack": bool, "type_k": str, "type_v": str, "n_prompt": int, "n_gen": int, "n_depth": int,
           "test_time": str, "avg_ns": int, "stddev_ns": int, "avg_ts": float, "stddev_ts": float, "samples_ns": list, "samples_ts": list}
 OURS = {"test": str, "n_streams": int, "tok_s": float, "spread": float, "roofline": float, "limit": str, "weight_bytes": float, "kv_bytes": float,
         "int8_ops": float, "float_ops": float, "read_bytes_per_second": float, "int8_ops_per_second": float, "float_ops_per_second": float,
@@ -72,6 +72,8 @@ class Bench(Case):
             self.assertIn(row["limit"], ("memory", "arithmetic"))
             least = max((row["weight_bytes"] + row["kv_bytes"]) / row["read_bytes_per_second"], row["int8_ops"] / row["int8_ops_per_second"])
             self.assertAlmostEqual(row["roofline"], least * 1e9 / statistics.median(row["samples_ns"]))
+            self.assertTrue(row["repack"])
+        self.assertFalse(self.bench(*SMALL, "--no-repack")["tg4"]["repack"])
         self.assertEqual((rows["pp16"]["n_prompt"], rows["pp16"]["n_gen"]), (16, 0))
         self.assertEqual((rows["tg4"]["n_prompt"], rows["tg4"]["n_gen"]), (0, 4))
 
