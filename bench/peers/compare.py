@@ -4,9 +4,9 @@
 usage: bench/peers/compare.py [-p 512,64] [-n 64] [-d 0] [-t 2] [-r 5] [--repeats 1] [--peer llama.cpp] [--out FILE.json] MODEL...
 
 MODEL is a GGUF file, or a name of one that `synapse list` shows. A round is one run of ours and of the peer with each of its settings; each
-warms up and runs every test --repeats times. Of the peer's settings the one with the best median counts, test by test. The roofline is that of our runs (docs/performance.md), for both. Without --out the result is
-bench/results/peers-MACHINE.json, MACHINE being amx, avx512vnni or other; models in there that were not measured now stay. Nothing else
-should run meanwhile.
+warms up and runs every test --repeats times. Of the peer's settings the one with the best median counts, test by test. The roofline is
+that of our runs (docs/performance.md), for both. Without --out the result is bench/results/peers-MACHINE.json, MACHINE being amx,
+avx512vnni or other; models in there that were not measured now stay. Nothing else should run meanwhile.
 """
 import argparse
 import json
