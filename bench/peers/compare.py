@@ -65,7 +65,7 @@ def measure(args, peer, model):
             rates.setdefault(row["test"], {}).setdefault("ours", []).extend(row["samples_ts"])
             best.setdefault(row["test"], []).append(row["roofline_tok_s"])
         for setting, flags in SETTINGS[args.peer].items():
-            for row in lines_of(peer, *tests, *flags, "-o", "jsonl"):
+            for row in json.loads(output_of(peer, *tests, *flags, "-o", "json")):
                 rates[name_of(row)].setdefault(setting, []).extend(row["samples_ts"])
         print(f"{Path(path).stem}: round {i + 1} of {args.rounds}", file=sys.stderr)
     return Path(path).stem, rates, best
