@@ -226,6 +226,48 @@ TEST_F(CpuDeviceTest, strided_tensors_are_read_and_written_row_by_row) {
   EXPECT_EQ(memory[2], 2);
 }
 
+// Few queries against many pages: the pages are shared out among threads, in several rounds, and merged in their order.
+TEST_F(CpuDeviceTest, long_contexts_split_over_threads_give_the_bits_of_one) {
+  constexpr int32_t H = 16, D = 32, kPages = 45, kPosition = kPages * kPageRows - 9;
+  constexpr DType kFormats[] = {DType::f16, DType::f16, DType::q8_0, DType::f32, DType::q4_0};
+  std::vector<float> cache(2 * kPages * kPageRows * D), q(9 * H * D);
+  for (size_t i = 0; i < cache.size(); ++i) cache[i] = random_unit(1, i) * 2 - 1;
+  for (size_t i = 0; i < q.size(); ++i) q[i] = random_unit(2, i) * 2 - 1;
+  KvPage pages[kPages];
+  KvPage* table[kPages];
+  for (int32_t i = 0; i < kPages; ++i) {
+    constexpr size_t kFloats = kPageRows * D;
+    const DType format = kFormats[i % 5];
+    void* const k = arena_.alloc(kFloats * 4);
+    void* const v = arena_.alloc(kFloats * 4);
+    kernels().formats[size_t(format)].quantize(k, &cache[2 * size_t(i) * kFloats], kFloats);
+    kernels().formats[size_t(format)].quantize(v, &cache[(2 * size_t(i) + 1) * kFloats], kFloats);
+    pages[i] = {k, v, format, format, i * kPageRows, nullptr, 1};
+    table[i] = &pages[i];
+  }
+  const KvTable kv = {table, kPages};
+  for (int32_t n_rows : {1, 2, 9})
+    for (int32_t window : {0, 700}) {
+      std::vector<float> wanted;
+      for (int32_t n_threads : {1, 2, 3}) {
+        Pool pool(n_threads);
+        CpuDevice device(kernels(), *pool);
+        std::vector<float> y(size_t(n_rows * H * D));
+        const Stream stream = {&kv, 0, n_rows, kPosition};
+        const Batch batch = {{&stream, 1}, n_rows, true};
+        OpCall call;
+        call.op = Op::attention, call.batch = &batch, call.n_in = 1, call.n_out = 1;
+        call.attrs.n_kv_heads = 1, call.attrs.factor = 0.3f, call.attrs.window = window;
+        call.in[0] = make_tensor(q.data(), DType::f32, {n_rows, H, D}), call.out[0] = make_tensor(y.data(), DType::f32, {n_rows, H, D});
+        const size_t mark = arena_.mark();
+        device.run(call, arena_.alloc(device.scratch_bytes(call)));
+        arena_.rewind(mark);
+        if (n_threads == 1) wanted = y;
+        EXPECT_EQ(std::memcmp(y.data(), wanted.data(), y.size() * 4), 0) << n_rows << " rows, window " << window << ", " << n_threads;
+      }
+    }
+}
+
 // A stream whose pages are f16, q8_0, f32 and q4_0: one row at a time is all rows at once, and near the exact softmax.
 TEST_F(CpuDeviceTest, pages_of_different_formats_are_attended_together) {
   constexpr int32_t T = 230, H = 4, D = 64, K = 2, kPages = 4;

@@ -61,6 +61,9 @@ void lerp(float* y, const float* a, const float* b, const float* t, size_t n) {
 void scale(float* y, const float* x, float factor, size_t n) {
   map1(y, x, n, [&](V v) { return v * V(factor); });
 }
+void divide(float* y, const float* x, float divisor, size_t n) {
+  map1(y, x, n, [&](V v) { return v / V(divisor); });
+}
 void add_scaled(float* y, const float* x, float factor, size_t n) {
   map2(y, y, x, n, [&](V v, V w) { return mul_add(w, V(factor), v); });
 }

@@ -28,13 +28,19 @@ void hadamard(float* y, const float* x, size_t block, size_t D) {
   }
 }
 
-// Sixteen rows of D floats, side by side: element (row, d) to 16 d + row.
-void interleave_rows(float* to, const float* from, size_t D) {
-  const uint8_t* rows[16];
-  for (size_t r = 0; r < 16; ++r) rows[r] = (const uint8_t*)(from + r * D);
-  for (size_t d = 0; d < D; d += 4) {
-    VI columns[4];
-    load_rows(columns, rows, d * sizeof(float));
-    for (size_t i = 0; i < 4; ++i) columns[i].store(to + 16 * (d + i));
+// Up to 16 rows of D floats, side by side: element (row, d) to n_rows * d + row.
+void interleave_rows(float* to, const float* const* rows, int32_t n_rows, size_t D) {
+  const size_t n = size_t(n_rows);
+  size_t d = 0;
+  if (n == 16) {
+    const uint8_t* bytes[16];
+    for (size_t r = 0; r < 16; ++r) bytes[r] = (const uint8_t*)rows[r];
+    for (; d + 4 <= D; d += 4) {
+      VI columns[4];
+      load_rows(columns, bytes, d * sizeof(float));
+      for (size_t i = 0; i < 4; ++i) columns[i].store(to + 16 * (d + i));
+    }
   }
+  for (; d < D; ++d)
+    for (size_t r = 0; r < n; ++r) to[n * d + r] = rows[r][d];
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "synapse/base/dtype.h"
 
@@ -16,7 +17,7 @@ inline constexpr int32_t kTileRows = 16;      // output rows computed together: 
 inline constexpr int32_t kBlock = 32;         // the unit of a tile along K
 inline constexpr int32_t kTileBlocks = 16;    // K is walked in runs of this many blocks, so that two tiles stay in L1
 inline constexpr int32_t kSumElements = 16;   // activations are summed in sixteens: the smallest group with its own scale
-inline constexpr int32_t kQueryBlock = 4;     // queries attended together
+inline constexpr int32_t kQueryBlock = 16;    // queries attended together
 inline constexpr int32_t kAttendKeys = 64;    // keys of a page
 
 // 16 rows of weights along one run of 32-blocks, unpacked: weight = d * w, or (d * scale) * w - m * minimum, where w is q less the
@@ -77,21 +78,28 @@ struct Format {
   Linear fast;   // the same order with fused multiply-adds where the CPU has them
 };
 
-// A page of the cache as attention reads it: k d-major in groups of 16 keys, v row-major.
+// Memory to ask for while something else is read: with byte `at` of that, byte at / 2^shift of this.
+struct Ahead {
+  const void* from;
+  int32_t shift;
+};
+
+// A page of the cache as attention reads it: k d-major in groups of 16 keys, v row-major, readable up to the next multiple
+// of 16 dims.
 struct PageView {
   const void* k;
   const void* v;
   DType k_dtype;  // f32 or f16
   DType v_dtype;
+  size_t v_stride;  // elements from one row to the next
+  Ahead ahead[2];   // while k is read, and while v is
 };
 
-// A query and its running softmax. It sees keys first .. last-1 of the page at hand.
+// A query's softmax, of one page or of all so far. It sees keys first .. last-1 of the page at hand.
 struct Attending {
-  const float* q;  // (D)
-  float* o;        // (D)
+  float* o;  // (D)
   float m, l;
   int32_t first, last;
-  bool started;    // false before its first page
 };
 
 // Up to 16 channels of a causal convolution over the rows of one stream: y[t] = b + sum_k w[k] x[t - n_taps + 1 + k].
@@ -166,6 +174,7 @@ struct Kernels {
   void (*gate[kActs])(float* y, const float* g, const float* u, size_t n);  // act(g) * u
   void (*add)(float* y, const float* a, const float* b, size_t n);
   void (*scale)(float* y, const float* x, float factor, size_t n);
+  void (*divide)(float* y, const float* x, float divisor, size_t n);
   void (*add_scaled)(float* y, const float* x, float factor, size_t n);  // y + x * factor, into y
   void (*lerp)(float* y, const float* a, const float* b, const float* t, size_t n);  // a + (b - a) * t
   void (*soft_cap)(float* y, const float* x, float cap, size_t n);  // cap * tanh(x / cap)
@@ -187,14 +196,17 @@ struct Kernels {
   // A head's blocks rotated by Walsh-Hadamard, which undoes itself; `block` is a power of two, at least 16, that divides D.
   // y may be x.
   void (*hadamard)(float* y, const float* x, size_t block, size_t D);
-  // 16 rows of D floats, D a multiple of 4, d-major.
-  void (*interleave_rows)(float* to, const float* rows, size_t D);
+  // Up to 16 rows of D floats side by side: element (row, d) to n_rows * d + row.
+  void (*interleave_rows)(float* to, const float* const* rows, int32_t n_rows, size_t D);
 
-  // Up to kQueryBlock queries against one page, merged into what they hold. Those with first >= last skip it. A `cap` that
-  // is not 0 caps the scores.
-  void (*attend)(Attending* queries, int32_t n_queries, const PageView* page, float factor, float cap, size_t D);
-  // p[j] = exp(score of key j - m) for one query, 0 where it does not see; returns m, the page's largest score.
-  float (*page_probabilities)(float* p, const Attending* query, const PageView* page, float factor, float cap, size_t D);
+  // Up to kQueryBlock queries, q interleaved, against one page: m, l and o of that page alone, whatever was there; o has room
+  // for whole sixteens. Those with first >= last skip it. A `cap` that is not 0 caps the scores.
+  void (*attend)(Attending* queries, int32_t n_queries, const float* q, const PageView* page, float factor, float cap, size_t D);
+  // A later page's m, l and o of up to kQueryBlock queries into what they hold.
+  void (*merge)(Attending* queries, const Attending* tiles, int32_t n_queries, size_t D);
+  // p[0][j] = exp(score of key j - m) for one query, 0 where it does not see, and its m and l on that page.
+  void (*page_probabilities)(float (*p)[kAttendKeys], Attending* query, const float* q, const PageView* page, float factor,
+                             float cap, size_t D);
   // sum[j] += p[j] * (exp(m_page - m) / l) over a page
   void (*add_received)(float* sum, const float* p, float m_page, float m, float l);
 

@@ -323,12 +323,21 @@ TEST(Kernels, rotation_is_that_of_walsh_and_hadamard_and_undoes_itself) {
     again = y;
     scalar().hadamard(again.data(), again.data(), block, D);
     for (size_t i = 0; i < D; ++i) EXPECT_NEAR(again[i], x[i], 5e-6);
-    const std::vector<float> rows = noise(16 * D, D + 1);
-    expect_equal<float>(16 * D, "interleave", [&, D = D](const Kernels& k, float* to) { k.interleave_rows(to, rows.data(), D); });
-    std::vector<float> to(16 * D);
-    scalar().interleave_rows(to.data(), rows.data(), D);
-    for (size_t i = 0; i < 16 * D; ++i) ASSERT_EQ(to[i % D * 16 + i / D], rows[i]);
   }
+}
+
+TEST(Kernels, rows_interleave_side_by_side) {
+  for (size_t D : {1u, 20u, 33u, 128u})
+    for (size_t n : {1u, 3u, 16u}) {
+      const std::vector<float> x = noise(n * D, D);
+      const float* rows[16];
+      for (size_t r = 0; r < n; ++r) rows[r] = &x[r * D];
+      for (const Kernels& k : kernel_variants()) {
+        Guarded<float> to(n * D);
+        k.interleave_rows(to.data(), rows, int32_t(n), D);
+        for (size_t i = 0; i < n * D; ++i) ASSERT_EQ(to.data()[i % D * n + i / D], x[i]) << k.isa;
+      }
+    }
 }
 
 TEST(Kernels, variants_are_found_by_name) {

@@ -83,27 +83,31 @@ SYN_INLINE void store_n(float* to, V v, size_t n) {
   __builtin_memcpy(to, lanes, n * sizeof(float));
 }
 
-// The lanes in one fixed tree: i with i + 8, then 4, 2, 1.
+// Lanes i with i + 8, then 4, 2, 1, in one fixed tree.
+template <int half, typename P, int... i>
+SYN_INLINE P turned(P x, std::integer_sequence<int, i...>) {
+  return __builtin_shufflevector(x, x, ((i + half) % kPartLanes)...);
+}
+template <int half, typename P, typename Fn>
+SYN_INLINE P folded(P x, Fn f) {
+  x = f(x, turned<half>(x, std::make_integer_sequence<int, kPartLanes>()));
+  if constexpr (half > 1) return folded<half / 2>(x, f);
+  return x;
+}
+template <typename L, typename Fn>
+SYN_INLINE auto fold(L v, Fn f) {
+  for (int half = kParts / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) v.p[i] = f(v.p[i], v.p[i + half]);
+  return folded<kPartLanes / 2>(v.p[0], f)[0];
+}
 SYN_INLINE float sum(V v) {
-  float s[16];
-  v.store(s);
-  for (int half = 8; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) s[i] = s[i] + s[i + half];
-  return s[0];
+  return fold(v, [](PF a, PF b) { return a + b; });
 }
 SYN_INLINE float largest(V v) {
-  float s[16];
-  v.store(s);
-  for (int half = 8; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) s[i] = s[i] > s[i + half] ? s[i] : s[i + half];
-  return s[0];
+  return fold(v, [](PF a, PF b) { return a > b ? a : b; });
 }
 SYN_INLINE int32_t largest(VI v) {
-  int32_t s[16];
-  v.store(s);
-  for (int half = 8; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) s[i] = s[i] > s[i + half] ? s[i] : s[i + half];
-  return s[0];
+  return fold(v, [](PI a, PI b) { return a > b ? a : b; });
 }
 
 using F = V;

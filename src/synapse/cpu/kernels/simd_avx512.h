@@ -57,3 +57,4 @@ SYN_INLINE VI look_up(const int8_t table[16], VI n) {
 constexpr int kLinearRows = 4;  // outputs of a float linear held in registers: kLinearRows x kLinearColumns
 constexpr int kLinearColumns = 4;
 constexpr int kUnroll = 16;        // rounds of the loops over a block that are taken apart: where weights go from memory to registers
+constexpr int kAttendRegisters = 16;  // sums of attention held in registers, and most queries at a time

@@ -110,3 +110,4 @@ constexpr int kDotRowsOfParts = 1;
 constexpr int kLinearRows = 2;  // outputs of a float linear held in registers: kLinearRows x kLinearColumns
 constexpr int kLinearColumns = 2;
 constexpr int kUnroll = 1;        // rounds of the loops over a block that are taken apart: where weights go from memory to registers
+constexpr int kAttendRegisters = 4;  // sums of attention held in registers, and most queries at a time

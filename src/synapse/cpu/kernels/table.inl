@@ -67,11 +67,11 @@ void fill_table(Kernels& k, const char* isa) {
   k.activate[5] = activate<Sigmoid>, k.gate[5] = gate<Sigmoid>;
   k.activate[6] = activate<Tanh>, k.gate[6] = gate<Tanh>;
   k.activate[7] = activate<Relu2>, k.gate[7] = gate<Relu2>;
-  k.add = add, k.scale = scale, k.add_scaled = add_scaled, k.lerp = lerp, k.soft_cap = soft_cap;
+  k.add = add, k.scale = scale, k.divide = divide, k.add_scaled = add_scaled, k.lerp = lerp, k.soft_cap = soft_cap;
   k.rms_norm = rms_norm, k.layer_norm = layer_norm, k.softmax = softmax;
   k.quantize_row = quantize_row;
   k.rope_angles = rope_angles, k.rope_half = rope_half, k.rope_interleaved = rope_interleaved;
   k.hadamard = hadamard, k.interleave_rows = interleave_rows;
-  k.attend = attend, k.page_probabilities = page_probabilities, k.add_received = add_received;
+  k.attend = attend, k.merge = merge, k.page_probabilities = page_probabilities, k.add_received = add_received;
   k.conv1d = conv1d, k.selective_scan = selective_scan, k.ssd_scan = ssd_scan, k.wkv7 = wkv7, k.gated_delta = gated_delta;
 }
