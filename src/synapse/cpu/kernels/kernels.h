@@ -84,15 +84,13 @@ struct Ahead {
   int32_t shift;
 };
 
-// A page of the cache as attention reads it: k d-major in groups of 16 keys, v row-major, readable up to the next multiple
-// of 16 dims.
-struct PageView {
-  const void* k;
-  const void* v;
-  DType k_dtype;  // f32 or f16
-  DType v_dtype;
-  size_t v_stride;  // elements from one row to the next
-  Ahead ahead[2];   // while k is read, and while v is
+// Keys or values of a page of the cache as attention reads them: keys d-major in groups of 16, values row-major and readable
+// up to the next multiple of 16 dims.
+struct PageRows {
+  const void* rows;
+  DType dtype;    // f32 or f16
+  size_t stride;  // of values: elements from one row to the next
+  Ahead ahead;    // while these are read
 };
 
 // A query's softmax, of one page or of all so far. It sees keys first .. last-1 of the page at hand.
@@ -199,14 +197,14 @@ struct Kernels {
   // Up to 16 rows of D floats side by side: element (row, d) to n_rows * d + row.
   void (*interleave_rows)(float* to, const float* const* rows, int32_t n_rows, size_t D);
 
-  // Up to kQueryBlock queries, q interleaved, against one page: m, l and o of that page alone, whatever was there; o has room
-  // for whole sixteens. Those with first >= last skip it. A `cap` that is not 0 caps the scores.
-  void (*attend)(Attending* queries, int32_t n_queries, const float* q, const PageView* page, float factor, float cap, size_t D);
+  // Up to kQueryBlock queries, interleaved in q, against one page: m, l and p[i][j] = exp(score of key j - m), 0 where query i
+  // does not see; written only in sixteens of which it sees some. A `cap` that is not 0 caps the scores. Then o, from
+  // scratch, with room for whole sixteens. Those with first >= last are skipped.
+  void (*scores)(float (*p)[kAttendKeys], Attending* queries, int32_t n_queries, const float* q, const PageRows* keys,
+                 float factor, float cap, size_t D);
+  void (*values)(Attending* queries, int32_t n_queries, const float (*p)[kAttendKeys], const PageRows* values, size_t D);
   // A later page's m, l and o of up to kQueryBlock queries into what they hold.
   void (*merge)(Attending* queries, const Attending* tiles, int32_t n_queries, size_t D);
-  // p[0][j] = exp(score of key j - m) for one query, 0 where it does not see, and its m and l on that page.
-  void (*page_probabilities)(float (*p)[kAttendKeys], Attending* query, const float* q, const PageView* page, float factor,
-                             float cap, size_t D);
   // sum[j] += p[j] * (exp(m_page - m) / l) over a page
   void (*add_received)(float* sum, const float* p, float m_page, float m, float l);
 

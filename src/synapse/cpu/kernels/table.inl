@@ -72,6 +72,6 @@ void fill_table(Kernels& k, const char* isa) {
   k.quantize_row = quantize_row;
   k.rope_angles = rope_angles, k.rope_half = rope_half, k.rope_interleaved = rope_interleaved;
   k.hadamard = hadamard, k.interleave_rows = interleave_rows;
-  k.attend = attend, k.merge = merge, k.page_probabilities = page_probabilities, k.add_received = add_received;
+  k.scores = scores, k.values = values, k.merge = merge, k.add_received = add_received;
   k.conv1d = conv1d, k.selective_scan = selective_scan, k.ssd_scan = ssd_scan, k.wkv7 = wkv7, k.gated_delta = gated_delta;
 }
