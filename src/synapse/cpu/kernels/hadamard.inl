@@ -1,6 +1,12 @@
 // The rotation of quantised caches: Walsh-Hadamard over each block of a head, distances block / 2, block / 4 .. 1, then times
 // block^(-1/2). Each pair (a, b) becomes (a + b, a - b).
 
+template <int distance>
+SYN_INLINE V turn_pairs(V x) {
+  const V other = swapped<distance>(x);
+  return select(VI(0) < (VI::load(kLaneIndex) & VI(distance)), other - x, x + other);
+}
+
 void hadamard(float* y, const float* x, size_t block, size_t D) {
   float factor = 1;
   size_t rest = block;
@@ -16,14 +22,8 @@ void hadamard(float* y, const float* x, size_t block, size_t D) {
           (low + high).store(b + k), (low - high).store(b + k + distance);
         }
     for (size_t i = 0; i < block; i += 16) {
-      float* s = b + i;
-      for (size_t distance = 8; distance > 0; distance /= 2)
-        for (size_t k = 0; k < 16; ++k) {
-          if (k & distance) continue;
-          const float low = s[k], high = s[k + distance];
-          s[k] = low + high, s[k + distance] = low - high;
-        }
-      (V::load(s) * V(factor)).store(s);
+      const V lanes = turn_pairs<1>(turn_pairs<2>(turn_pairs<4>(turn_pairs<8>(V::load(b + i)))));
+      (lanes * V(factor)).store(b + i);
     }
   }
 }

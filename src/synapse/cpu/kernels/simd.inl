@@ -83,14 +83,23 @@ SYN_INLINE void store_n(float* to, V v, size_t n) {
   __builtin_memcpy(to, lanes, n * sizeof(float));
 }
 
-// Lanes i with i + 8, then 4, 2, 1, in one fixed tree.
-template <int half, typename P, int... i>
-SYN_INLINE P turned(P x, std::integer_sequence<int, i...>) {
-  return __builtin_shufflevector(x, x, ((i + half) % kPartLanes)...);
+// Lane i of the result is lane i ^ distance.
+template <int distance, typename P, int... i>
+SYN_INLINE P swap_lanes(P x, std::integer_sequence<int, i...>) {
+  return __builtin_shufflevector(x, x, (i ^ distance)...);
 }
+template <int distance>
+SYN_INLINE V swapped(V v) {
+  return each_part<V>([&](int i) {
+    if constexpr (distance >= kPartLanes) return v.p[i ^ (distance / kPartLanes)];
+    else return swap_lanes<distance>(v.p[i], std::make_integer_sequence<int, kPartLanes>());
+  });
+}
+
+// Lanes i with i + 8, then 4, 2, 1, in one fixed tree.
 template <int half, typename P, typename Fn>
 SYN_INLINE P folded(P x, Fn f) {
-  x = f(x, turned<half>(x, std::make_integer_sequence<int, kPartLanes>()));
+  x = f(x, swap_lanes<half>(x, std::make_integer_sequence<int, kPartLanes>()));
   if constexpr (half > 1) return folded<half / 2>(x, f);
   return x;
 }
