@@ -1,7 +1,5 @@
 // Queries of one stream and KV head on their way over its pages.
 #pragma once
-#include <utility>
-
 #include "synapse/cpu/run.h"
 
 namespace synapse::cpu {
@@ -196,20 +194,23 @@ void attend_page(const Walk& walk, int32_t i_page, const Room& room, F&& done) {
   }
   if (first_row >= last_row) return;
   const KvPage& page = heads.page(i_page);
-  const KvPage& next = i_page < walk.last_page() ? heads.page(i_page + 1) : page;
   const bool widen_f16 = walk.n >= kQueryBlock;
   const float* const q = is_quantised(page.k_dtype) ? room.rotated : room.q;
   auto* const p = reinterpret_cast<float(*)[kPageRows]>(room.p);
-  const auto each_block = [&](PageRows rows, Ahead ahead, auto&& f) {  // the first asks for what comes next
-    std::swap(rows.ahead, ahead);
-    for (int32_t b = 0; b < walk.n; b += kQueryBlock, rows.ahead = ahead) f(rows, b, smaller(walk.n - b, kQueryBlock));
+  // The first block asks for what comes next, if all of that is read.
+  const auto each_block = [&](PageRows rows, bool asks, const void* next, DType dtype, auto&& f) {
+    const Ahead nothing = rows.ahead;
+    if (asks) rows.ahead = ahead_of(rows, next, dtype, heads.D);
+    for (int32_t b = 0; b < walk.n; b += kQueryBlock, rows.ahead = nothing) f(rows, b, smaller(walk.n - b, kQueryBlock));
   };
   const PageRows keys = view_keys(heads, page, first_row, last_row, room, widen_f16);
-  each_block(keys, ahead_of(keys, page.v, page.v_dtype, heads.D), [&](const PageRows& rows, int32_t b, int32_t n) {
+  each_block(keys, last_row - first_row == kPageRows, page.v, page.v_dtype, [&](const PageRows& rows, int32_t b, int32_t n) {
     run.kernels.scores(p + b, tiles + b, n, q + size_t(b) * D, &rows, run.call.attrs.factor, run.call.attrs.softcap, D);
   });
   const PageRows values = view_values(heads, page, first_row, last_row, room, widen_f16);
-  each_block(values, ahead_of(values, next.k, next.k_dtype, heads.D), [&](const PageRows& rows, int32_t b, int32_t n) {
+  const bool goes_on = walk.keys[walk.n - 1].last >= (i_page + 2) * kPageRows;
+  const KvPage& next = goes_on ? heads.page(i_page + 1) : page;
+  each_block(values, goes_on, next.k, next.k_dtype, [&](const PageRows& rows, int32_t b, int32_t n) {
     run.kernels.values(tiles + b, n, p + b, &rows, D);
     done(b, n, tiles + b, is_quantised(page.v_dtype));
   });

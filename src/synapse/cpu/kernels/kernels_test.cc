@@ -71,6 +71,7 @@ TEST(Kernels, elementwise_and_norms_equal_scalar) {
       expect_equal<float>(n, "gate", [&](const Kernels& k, float* y) { k.gate[act](y, u.data(), u.data(), n); });
     }
     expect_equal<float>(n, "add", [&](const Kernels& k, float* y) { k.add(y, u.data(), u.data(), n); });
+    expect_equal<float>(n, "divide", [&](const Kernels& k, float* y) { k.divide(y, u.data(), 0.3f, n); });
     expect_equal<float>(n, "scale", [&](const Kernels& k, float* y) { k.scale(y, u.data(), 0.1f, n); });
     const float* const biases[] = {nullptr, u.data()};
     for (const float* b : biases) {
