@@ -90,7 +90,8 @@ void attend_walk(const Walk& walk, const Softmax& softmax, const Room& room) {
 
 // One stream's walks of one block each, too few for the threads: as many pages at once as there is room for, then their
 // tiles merged query by query.
-void attend_split(const Run& run, const Stream& stream, int64_t work, const Softmax& softmax, const Rooms& rooms, const Split& split) {
+void attend_split(const Run& run, const Stream& stream, int64_t work, const Softmax& softmax, const Rooms& rooms,
+                  const Split& split) {
   const auto heads_at = [&](int32_t kv_head) { return heads_of(run, stream, kv_head); };
   const int32_t n = stream.n_rows * heads_at(0).group, blocks = ceil_div(n, kQueryBlock);
   const int32_t n_walks = run.call.attrs.n_kv_heads * blocks, n_threads = run.pool.size();
