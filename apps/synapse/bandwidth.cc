@@ -10,9 +10,9 @@ namespace synapse::cli {
 namespace {
 
 constexpr size_t kMostBytes = size_t(512) << 20;
-constexpr size_t kStreams = 8;             // of a piece
+constexpr size_t kStreams = 2;             // of a piece
 constexpr size_t kUnit = 64 * kStreams;    // a line of each
-constexpr size_t kAhead = 16 * 64 / 8;     // words: how far ahead of itself a stream asks for memory
+constexpr size_t kAhead = 4096 / 8;        // words: how far ahead of itself a stream asks for memory
 constexpr size_t kLeastPiece = 16 << 10, kMostPiece = 256 << 10;
 constexpr double kSeconds = 0.25;
 

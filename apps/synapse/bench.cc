@@ -205,8 +205,8 @@ void add_bench(CLI::App& app, Action& action) {
       "on: t/s is the median, spread is (most - least) / median. Threads stay on processors of their own, where there are as many.\n"
       "\nroofline is the least time that this machine could take, over the time taken. It reads the matrices that a token needs and\n"
       "the keys and values that it sees from memory, and multiplies by the matrices; whichever of both takes longer counts. How fast\n"
-      "it reads is measured over the matrices themselves, with as many threads; how fast it multiplies is this engine's own dot of\n"
-      "8-bit integers with operands in the L1 cache, and for float matrices its float linear: before every run of a test, the medians.\n"
+      "it reads is measured over the matrices themselves, with as many threads; how fast it multiplies, by products of 8-bit\n"
+      "integers, or of floats, whose sums stay in registers: before every run of a test, the medians.\n"
       "\n`bench ops` times each operation while the first -p tokens are read and the first -n written.",
       options, bench);
   verb->add_option("words", o.words, "models, as with -m; ops: time operations instead of tests");

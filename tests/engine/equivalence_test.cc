@@ -73,7 +73,9 @@ TEST_P(Equivalence, packed_weights_change_nothing) {
     n_bytes = other.pack();
     for (int32_t chunk : {1, 5, kT}) EXPECT_EQ(digests(other, chunk), whole) << k.isa << " chunk " << chunk;
   }
-  if (n_quantised) EXPECT_GT(n_bytes, n_quantised / 2);
+  if (n_quantised) {
+    EXPECT_GT(n_bytes, n_quantised / 2);
+  }
   EXPECT_LE(n_bytes, n_quantised);
 }
 

@@ -12,11 +12,13 @@ namespace {
 #include "synapse/cpu/kernels/formats.inl"
 #include "synapse/cpu/kernels/tile.inl"
 #include "synapse/cpu/kernels/packed_row.inl"
+#include "synapse/cpu/kernels/peak.inl"
 
 }  // namespace
 
 void add_avx512vnni(Kernels& k) {
   k.isa = "avx512vnni";
+  k.peak_bytes = peak_bytes;
   fill_dots(k.formats);
   fill_packed_rows(k.formats);
 }

@@ -165,6 +165,10 @@ inline constexpr int32_t kActs = 8;  // none, silu, gelu, gelu_tanh, relu, sigmo
 
 struct Kernels {
   const char* isa;
+
+  // n_rounds of products of bytes, or of floats, as fast as this instruction set can: returns the multiply-adds done. For measuring.
+  int64_t (*peak_bytes)(int64_t n_rounds, float* sink);
+  int64_t (*peak_floats)(int64_t n_rounds, float* sink);
   Format formats[kNDTypes];
 
   // y may alias its inputs.

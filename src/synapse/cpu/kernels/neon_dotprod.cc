@@ -12,11 +12,13 @@ namespace {
 #include "synapse/cpu/kernels/formats.inl"
 #include "synapse/cpu/kernels/tile.inl"
 #include "synapse/cpu/kernels/packed_row.inl"
+#include "synapse/cpu/kernels/peak.inl"
 
 }  // namespace
 
 void add_neon_dotprod(Kernels& k) {
   k.isa = "neon_dotprod";
+  k.peak_bytes = peak_bytes;
   fill_dots(k.formats);
   fill_packed_rows(k.formats);
 }

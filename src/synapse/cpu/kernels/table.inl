@@ -13,6 +13,7 @@
 #include "synapse/cpu/kernels/quantize_row.inl"
 #include "synapse/cpu/kernels/formats.inl"
 #include "synapse/cpu/kernels/tile.inl"
+#include "synapse/cpu/kernels/peak.inl"
 
 template <DType type>
 void fit(void* blocks, const float* x, size_t n) {
@@ -28,6 +29,7 @@ Format float_format() {
 
 void fill_table(Kernels& k, const char* isa) {
   k.isa = isa;
+  k.peak_bytes = peak_bytes, k.peak_floats = peak_floats;
   Format* f = k.formats;
   f[size_t(DType::f32)] = float_format<F32>();
   f[size_t(DType::f16)] = float_format<F16>();
