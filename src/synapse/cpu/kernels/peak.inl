@@ -1,33 +1,46 @@
-// What the arithmetic units do at most: products whose sums stay in registers, of weights and activations in L1. For measuring.
+// What the arithmetic units do at most: products whose sums stay in registers (hence the unrolling), of operands in L1. For
+// measuring.
 
 // Both return how many multiply-adds they did.
 int64_t peak_bytes(int64_t n_rounds, float* sink) {
-  constexpr int kSums = 2 * kDotRows;
-  alignas(64) int8_t w[kBlock * kTileRows] = {}, x[kBlock] = {};
-  VI sums[kSums];
+  constexpr int kRows = kDotRows;  // each with two sums, as in a product of two tiles
+  alignas(64) int8_t w[2 * kBlock * kTileRows] = {}, x[kRows][kBlock] = {};
+  VI sums[2 * kRows];
+  SYN_UNROLL(32)
   for (VI& sum : sums) sum = VI(0);
   for (int64_t i = 0; i < n_rounds; ++i) {
     __asm__ volatile("" : : "r"(w), "r"(x) : "memory");  // no round is known to be as the one before
-    const DotX in = dot_x(x);
+    DotX in[kRows];
+    SYN_UNROLL(32)
+    for (int r = 0; r < kRows; ++r) in[r] = dot_x(x[r]);
+    SYN_UNROLL(32)
     for (int g = 0; g < kBlock / 4; ++g) {
-      const auto weights = dot_w<false>(w + 4 * kTileRows * g);
-      for (VI& sum : sums) sum = dot4<false>(sum, weights, in, g);
+      const auto w0 = dot_w<false>(w + 8 * kTileRows * g), w1 = dot_w<false>(w + 8 * kTileRows * g + 4 * kTileRows);
+      SYN_UNROLL(32)
+      for (int r = 0; r < kRows; ++r) {
+        sums[2 * r] = dot4<false>(sums[2 * r], w0, in[r], g);
+        sums[2 * r + 1] = dot4<false>(sums[2 * r + 1], w1, in[r], g);
+      }
     }
   }
+  SYN_UNROLL(32)
   for (const VI& sum : sums) *sink += float(largest(sum));
-  return n_rounds * kSums * kBlock * kTileRows;
+  return n_rounds * 2 * kRows * kBlock * kTileRows;
 }
 
 int64_t peak_floats(int64_t n_rounds, float* sink) {
   constexpr int kSums = kLinearRows * kLinearColumns;
   float w[16] = {};
   V sums[kSums];
-  for (V& sum : sums) sum = V(0.0f);
+  SYN_UNROLL(32)
+  for (int i = 0; i < kSums; ++i) sums[i] = V(float(i));
   for (int64_t i = 0; i < n_rounds; ++i) {
     __asm__ volatile("" : : "r"(w) : "memory");
     const V weights = V::load(w);
-    for (V& sum : sums) sum = fma(weights, weights, sum);
+    SYN_UNROLL(32)
+    for (V& sum : sums) sum = fma(sum, weights, weights);
   }
+  SYN_UNROLL(32)
   for (const V& sum : sums) *sink += largest(sum);
   return n_rounds * kSums * 16;
 }
