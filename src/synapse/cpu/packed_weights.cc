@@ -21,7 +21,7 @@ size_t group_bytes(const Tensor& w) { return size_t(kTileRows) * w.row_bytes(); 
 void pack_group(const Tensor& w, size_t group, uint8_t* to) {
   const uint8_t* rows[kTileRows];
   for (int32_t r = 0; r < kTileRows; ++r) {
-    const size_t row = std::min(group * kTileRows + size_t(r), size_t(w.rows() - 1));
+    const size_t row = std::min<size_t>(group * kTileRows + size_t(r), size_t(w.rows() - 1));
     rows[r] = static_cast<const uint8_t*>(w.data) + row * w.row_bytes();
   }
   pack_rows(to, w.dtype, rows, size_t(w.cols() / info(w.dtype).block_elements));
@@ -51,12 +51,12 @@ Result<const PackedWeights*> PackedWeights::make(std::span<const Tensor> matrice
     table[n++] = {w.data, packed, w.rows(), w.cols(), w.dtype};
     const size_t per_piece = std::max<size_t>(kPieceBytes / bytes, 1), per_step = std::max<size_t>(kStepBytes / bytes, 1);
     for (size_t first = 0; first < n_groups; first += per_step) {
-      const size_t count = std::min(per_step, n_groups - first);
+      const size_t count = std::min<size_t>(per_step, n_groups - first);
       pool.for_each(int32_t((count + per_piece - 1) / per_piece), [&](int32_t item, int32_t) {
-        const size_t from = first + size_t(item) * per_piece, end = std::min(from + per_piece, first + count);
+        const size_t from = first + size_t(item) * per_piece, end = std::min<size_t>(from + per_piece, first + count);
         for (size_t group = from; group < end; ++group) pack_group(w, group, packed + group * bytes);
       });
-      const size_t done = std::min((first + count) * bytes, w.bytes()) - first * bytes;
+      const size_t done = std::min<size_t>((first + count) * bytes, w.bytes()) - first * bytes;
       release.call(release.context, {static_cast<const uint8_t*>(w.data) + first * bytes, done});
     }
   }
