@@ -232,6 +232,7 @@ void add_scalar(Kernels& k);
 void add_avx2(Kernels& k);
 void add_avx512(Kernels& k);
 void add_avx512vnni(Kernels& k);
+void add_amx(Kernels& k);
 void add_neon(Kernels& k);
 void add_neon_dotprod(Kernels& k);
 void add_wasm128(Kernels& k);

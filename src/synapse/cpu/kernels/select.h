@@ -6,7 +6,7 @@
 namespace synapse {
 
 struct Cascade {
-  Kernels variants[4];
+  Kernels variants[5];
   size_t n;
 
   // Adds a copy of the last variant with the entries that `add` does better.
