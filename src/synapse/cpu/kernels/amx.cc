@@ -40,6 +40,7 @@ struct AmxTiles {
 
 void add_amx(Kernels& k) {
   k.isa = "amx";
+  k.peak_bytes = amx_peak_bytes<AmxTiles>;
   fill_amx_dots<AmxTiles>(k.formats);
 }
 

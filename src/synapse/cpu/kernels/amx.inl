@@ -211,3 +211,24 @@ void fill_amx_dots(Format* f) {
     Dot::few_rows = to.dot, to.dot = Dot::run;
   });
 }
+
+// As in peak.inl: four registers of sums, 32 rows of weights by 32 of x and 64 columns a round.
+template <typename Tiles>
+int64_t amx_peak_bytes(int64_t n_rounds, float* sink) {
+  using Dot = AmxDot<Tiles, 2, 0, false, kSigned>;
+  static constexpr TileShapes kShapes = Dot::shapes();
+  alignas(64) static constexpr int8_t kOperand[kAmxRows][kAmxRowBytes] = {};
+  alignas(64) int32_t sums[kAmxRows][kTileRows];
+  Tiles::configure(kShapes);
+  Dot::template each_sum<2>([]<int r, int, int t>() { Tiles::template zero<kC + 2 * r + t>(); });
+  for (int64_t i = 0; i < n_rounds; ++i)
+    Dot::template each_sum<2>([]<int r, int, int t>() {
+      if constexpr (t == 0) Tiles::template load<kA + r>(kOperand, kAmxRowBytes);
+      if constexpr (r == 0) Tiles::template load<kB + t>(kOperand, kAmxRowBytes);
+      Tiles::template dot<kC + 2 * r + t, kA + r, kB + t>();
+    });
+  Tiles::template store<kC>(sums, kAmxRowBytes);
+  Tiles::release();
+  *sink += float(sums[0][0]);
+  return n_rounds * 4 * kAmxRows * kTileRows * Dot::kStep;
+}

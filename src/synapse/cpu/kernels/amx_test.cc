@@ -169,5 +169,13 @@ TEST(Amx, tiles_of_registers_and_rows_left_over_multiply_like_scalar) {
   });
 }
 
+TEST(Amx, the_peak_counts_its_products) {
+  const int64_t before = ModelTiles::n_dots;
+  float sink = 0;
+  EXPECT_EQ(amx_peak_bytes<ModelTiles>(3, &sink), 3 * 4 * 16 * 16 * 64);
+  EXPECT_EQ(ModelTiles::n_dots - before, 3 * 4);
+  EXPECT_FALSE(ModelTiles::is_configured);
+}
+
 }  // namespace
 }  // namespace synapse
