@@ -58,6 +58,12 @@ class Run(Case):
                     process = greedy("-n", "24", "-t", threads, env={"SYNAPSE_ISA": isa})
                     self.assertEqual(self.data_of(process), greedy("-n", "24").stdout.decode())
 
+    def test_weights_read_as_they_lie_in_the_file_give_the_same_text(self):
+        self.assertEqual(self.data_of(greedy("-n", "24", "--no-repack")), greedy("-n", "24").stdout.decode())
+        tests = [self.json_of(synapse("bench", "-m", MODEL, "-p", "4", "-n", "0", "-r", "1", "--json", env={"SYNAPSE_NO_REPACK": given}))
+                 for given in ("0", "1")]
+        self.assertEqual([test["repack"] for test in tests], [True, False])
+
     def test_batch_size_does_not_change_the_text(self):
         self.assertEqual(self.data_of(greedy("-n", "24", "-b", "2")), greedy("-n", "24").stdout.decode())
 
