@@ -1,7 +1,7 @@
 # The kernels of this target's CPU family: SYNAPSE_KERNEL_SOURCES, each with the flags of its instruction set.
 # Only these files may be compiled with such flags; what runs is chosen at run time by select_<cpu>.cc.
 
-set(SYNAPSE_KERNEL_SOURCES kernels.cc packed.cc scalar.cc fit.cc fit_k.cc)
+set(SYNAPSE_KERNEL_SOURCES kernels.cc packed.cc planes.cc scalar.cc fit.cc fit_k.cc)
 
 # The bodies are the same in every variant: undefined arithmetic is looked for in the scalar one, where it takes a
 # compiler a quarter of the time; addresses are watched in all, and pointers by that.

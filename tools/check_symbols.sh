@@ -1,6 +1,6 @@
 #!/bin/bash
 # What the compiled engine may not contain: check_symbols.sh NM BUILD_DIR, or check_symbols.sh --selftest.
-#   - An instruction set's object (every one of libsynapse_kernels.a but kernels, packed, fit* and select_*) exports its
+#   - An instruction set's object (every one of libsynapse_kernels.a but kernels, packed, planes, fit* and select_*) exports its
 #     add_<isa> and nothing else, weak symbols included: an inline function compiled for AVX-512 must not be the copy
 #     that the linker keeps for an older processor.
 #   - The freestanding layers call no heap, no stdio and no exception or guard machinery.
@@ -21,7 +21,7 @@ check_kernels() {
   local all; all=$(defined "$library")
   for object in $(awk '{ print $1 }' <<< "$all" | sort -u); do
     stem=${object%%.*}
-    [[ $stem == kernels || $stem == fit* || $stem == packed || $stem == select_* ]] && continue
+    [[ $stem == kernels || $stem == fit* || $stem == packed || $stem == planes || $stem == select_* ]] && continue
     symbols=$(awk -v o="$object" '$1 == o { print $2 }' <<< "$all")
     if [[ $(wc -l <<< "$symbols") != 1 || $symbols != *"add_$stem"* ]]; then
       echo "$(basename "$library"): $object exports $(tr '\n' ' ' <<< "$symbols"), wanted add_$stem alone"

@@ -91,7 +91,7 @@ Result<BenchPlan> plan_tests(const BenchFlags& o, const BenchSetups& setups, con
         for (const std::string& v : o.cache_types_v) {
           SessionOptions options = setup->engine->options();
           options.chunk = batch_size, options.k_dtype = cache_type_of(k, model), options.v_dtype = cache_type_of(v, model);
-          SYN_TRY(opened, BenchStreams::open(*setup->engine, *setup->meter, options, n_streams, n_positions, interrupted));
+          SYN_TRY(opened, BenchStreams::open(*setup->engine, *setup->meter, setup->text, options, n_streams, n_positions, interrupted));
           plan.streams.push_back(std::move(opened));
           for (const BenchTest& test : tests) plan.rows.push_back({setup.get(), plan.streams.back().get(), test, {}, {}});
         }
@@ -179,6 +179,13 @@ Result<BenchSetups> open_bench_setups(const BenchFlags& o) {
       auto setup = std::make_unique<BenchSetup>();
       SYN_TRY(engine, Engine::open(flags));
       setup->engine = std::move(engine);
+      if (!o.file.empty()) {
+        SYN_TRY(text, read_text(o.file));
+        SYN_RETURN_IF_ERROR(setup->engine->read_vocabulary());
+        SYN_TRY(ids, setup->engine->vocabulary().encode(text, {}));
+        if (ids.empty()) return fail(Code::invalid, o.file.c_str(), ": no text");
+        setup->text = std::move(ids);
+      }
       SYN_RETURN_IF_ERROR(require_model(*setup->engine, false));
       SYN_RETURN_IF_ERROR(setup->engine->pack_weights());
       setup->meter = std::make_unique<Meter>(setup->engine->processor().device());
@@ -219,6 +226,7 @@ void add_bench(CLI::App& app, Action& action) {
   add_list(*verb, "-p,--n-prompt", o.n_prompts, "tokens to read (default: 512; 0: no such test)")->check(CLI::Range(0, 1 << 24));
   add_list(*verb, "-n,--n-gen", o.n_gens, "tokens to write (default: 128; 0: no such test)")->check(CLI::Range(0, 1 << 24));
   verb->add_option("--prompt-gen", o.prompt_gens, "-pg: read and then write so many, like 512,128; may be repeated")->expected(1)->take_all()->allow_extra_args(false);
+  verb->add_option("-f,--file", o.file, "a text to read, from its start again where it ends (default: tokens drawn at random)");
   add_list(*verb, "-d,--n-depth", o.n_depths, "tokens that stand before (default: 0)")->check(CLI::Range(0, 1 << 24));
   add_list(*verb, "--n-parallel", o.n_streams, "-npl: streams that write together (default: 1)")->check(CLI::Range(1, 1024));
   add_list(*verb, "-t,--threads", o.threads, "threads (default: the cores this process may use)")
@@ -234,7 +242,7 @@ void add_bench(CLI::App& app, Action& action) {
       ->envname("SYNAPSE_CACHE_TYPE_V")
       ->check(cache_types());
   verb->add_option("-r,--repetitions", o.repeats, "repeats of each test (default: 5)")->check(CLI::Range(1, 1000));
-  add_no_repack_flag(*verb, o.flags);
+  add_weight_flags(*verb, o.flags);
   add_isa_flag(*verb, o.flags);
   verb->add_option("-o,--output", o.output, "md (default), csv, json or jsonl")->check(CLI::IsMember({"md", "csv", "json", "jsonl"}));
   verb->add_flag("--json", o.json, "the same as -o jsonl");

@@ -12,6 +12,7 @@ struct BenchFlags {
   std::vector<std::string> words, models, cache_types_k, cache_types_v, prompt_gens;
   std::vector<int32_t> threads, batch_sizes, n_prompts, n_gens, n_depths, n_streams;
   int32_t repeats = 5;
+  std::string file;  // whose text is read; empty: tokens at random
   std::string output = "md";
   bool json = false;
 };
@@ -19,6 +20,7 @@ struct BenchFlags {
 // A model on so many threads, and how fast those are.
 struct BenchSetup {
   std::unique_ptr<Engine> engine;
+  std::vector<int32_t> text;  // what is read, over and over; empty: tokens at random
   std::unique_ptr<Meter> meter;
   std::unique_ptr<Ceiling> ceiling;
   bool pinned = false;

@@ -14,7 +14,8 @@ struct Matrices {
   int first, step, last;
 };
 constexpr Matrices kMatrices[] = {{Op::linears, 1, 2, 5},        {Op::norm_linears, 3, 2, 7},   {Op::gated_linears, 1, 1, 2},
-                                  {Op::linear_add, 1, 1, 1},     {Op::expert_linears, 2, 1, 2}, {Op::expert_gated_linears, 2, 1, 3}};
+                                  {Op::linear_add, 1, 1, 1},     {Op::expert_linears, 2, 1, 2}, {Op::expert_gated_linears, 2, 1, 3},
+                                  {Op::norm_screen, 3, 1, 3},    {Op::norm_linear_groups, 3, 1, 3}};
 
 template <typename F>
 bool for_each_matrix(const OpCall& call, F&& visit) {
@@ -45,10 +46,20 @@ double kv_bytes(const OpCall& call) {
 void Cost::add(const Cost& c) {
   weight_bytes += c.weight_bytes, kv_bytes += c.kv_bytes, other_bytes += c.other_bytes;
   int8_ops += c.int8_ops, float_ops += c.float_ops;
+  head_rows += c.head_rows, head_rows_of += c.head_rows_of;
 }
 
 Cost cost_of(const OpCall& call) {
   Cost cost;
+  if (call.op == Op::norm_screen || call.op == Op::norm_linear_groups) {
+    const Tensor& w = call.in[3];
+    const bool is_screen = call.op == Op::norm_screen;
+    const double rows = is_screen ? double(w.rows()) : double(call.out[0].size());
+    const double row_bytes = double(w.cols()) / kBlock / kTileRows * double(is_screen ? kHighBytes : kHighBytes + kLowBytes);
+    cost.weight_bytes = rows * row_bytes, cost.int8_ops = 2 * rows * double(w.cols());
+    (is_screen ? cost.head_rows_of : cost.head_rows) = rows;
+    return cost;
+  }
   const bool is_linear = for_each_matrix(call, [&](const Tensor& w) {
     // Of experts each row meets k matrices of E, and at most all are read.
     const double n = is_experts(call) ? double(call.in[1].size()) : double(call.in[0].rows());
@@ -94,16 +105,19 @@ void Meter::run(const OpCall& call, void* scratch) {
   ++row.calls;
   if (mode_ == Mode::times) row.seconds += seconds;
   row.cost.add(cost_of(call));
-  for_each_matrix(call, [&](const Tensor& w) {
-    const Bytes place = place_of(w);
-    if (std::ranges::find(matrices_, place.data(), &Bytes::data) == matrices_.end()) matrices_.push_back(place);
-  });
+  for_each_matrix(call, [&](const Tensor& w) { note_place(w); });
 }
 
 // Packed where it is, else in the file.
-Bytes Meter::place_of(const Tensor& w) const {
-  const uint8_t* packed = inner_.packed() ? inner_.packed()->find(w) : nullptr;
-  return {packed ? packed : static_cast<const uint8_t*>(w.data), w.bytes()};
+void Meter::note_place(const Tensor& w) {
+  const auto note = [&](const void* data, size_t n) {
+    const auto* from = static_cast<const uint8_t*>(data);
+    if (std::ranges::find(matrices_, from, &Bytes::data) == matrices_.end()) matrices_.push_back({from, n});
+  };
+  const Packed packed = inner_.packed() ? inner_.packed()->find(w) : Packed{};
+  if (!packed.low) return note(packed.rows ? packed.rows : w.data, w.bytes());
+  const size_t n_blocks = w.size() / (kBlock * kTileRows);  // a last group that is not whole apart
+  note(packed.rows, n_blocks * kHighBytes), note(packed.low, n_blocks * kLowBytes);
 }
 
 }  // namespace synapse::cli

@@ -16,6 +16,8 @@ struct Cost {
   double other_bytes = 0;   // operands of everything else
   double int8_ops = 0;      // of linears over quantised weights
   double float_ops = 0;     // of linears over float weights
+  double head_rows = 0;     // of reduced heads: rows computed in full, of so many
+  double head_rows_of = 0;
 
   void add(const Cost& c);
 };
@@ -37,6 +39,7 @@ class Meter final : public Device {
   const std::vector<Row>& rows() const { return rows_; }             // in the order of their first call
   const std::vector<Bytes>& matrices() const { return matrices_; }   // every one that a counted linear read, once, where it was read
 
+  bool screens(const Tensor& w) const override { return inner_.screens(w); }
   Result<Tensor> prepare(std::string_view name, const Tensor& w, Arena& a) override { return inner_.prepare(name, w, a); }
   size_t scratch_bytes(const OpCall& call) const override { return inner_.scratch_bytes(call); }
   void run(const OpCall& call, void* scratch) override;
@@ -46,7 +49,7 @@ class Meter final : public Device {
 
  private:
   Row& row_of(const OpCall& call);
-  Bytes place_of(const Tensor& w) const;
+  void note_place(const Tensor& w);
 
   CpuDevice& inner_;
   Mode mode_ = Mode::off;

@@ -12,7 +12,7 @@ Result<std::vector<Json>> bench_operations(BenchSetup& setup, const BenchFlags& 
   const BenchTest tests[] = {{.n_prompt = o.n_prompts[0], .n_depth = depth}, {.n_gen = o.n_gens[0], .n_depth = depth}};
   int32_t n_positions = 0;
   for (const BenchTest& test : tests) n_positions = std::max(n_positions, test.n_positions());
-  SYN_TRY(streams, BenchStreams::open(engine, meter, engine.options(), 1, n_positions, interrupted));
+  SYN_TRY(streams, BenchStreams::open(engine, meter, setup.text, engine.options(), 1, n_positions, interrupted));
   std::vector<Json> rows;
   for (const BenchTest& test : tests) {
     if (test.n_tokens() == 0) continue;

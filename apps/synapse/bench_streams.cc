@@ -14,14 +14,14 @@ std::string BenchTest::name() const {
   return n_streams > 1 ? text + " x " + std::to_string(n_streams) : text;
 }
 
-Result<std::unique_ptr<BenchStreams>> BenchStreams::open(Engine& engine, Meter& meter, SessionOptions options, int32_t n_streams,
+Result<std::unique_ptr<BenchStreams>> BenchStreams::open(Engine& engine, Meter& meter, std::span<const int32_t> text, SessionOptions options, int32_t n_streams,
                                                          int32_t n_positions, const bool* interrupted) {
   const Model& model = engine.model();
   const StateLayout& layout = model.state_layout();
   auto streams = std::make_unique<BenchStreams>();
   options.max_seq_len = std::min(n_positions, model.config().max_seq_len);
   options.logit_rows = n_streams;
-  streams->options_ = options;
+  streams->options_ = options, streams->text_ = text;
   streams->vocab_size_ = model.config().vocab_size;
   streams->n_ours_.resize(size_t(n_streams));
 
@@ -41,12 +41,13 @@ Result<std::unique_ptr<BenchStreams>> BenchStreams::open(Engine& engine, Meter& 
   return streams;
 }
 
-// The next n tokens of a prompt that is the same every time, and another one for every stream.
+// The next n tokens of a prompt that is the same every time: the text, or random ones that every stream has of its own.
 Status BenchStreams::read(size_t stream, int32_t n) {
   Session& session = *sessions_[stream];
   const int32_t first = int32_t(session.ids().size());
   std::vector<int32_t> ids;
-  for (int32_t i = first; i < first + n; ++i) ids.push_back(int32_t(random_bits(stream, uint64_t(i)) % uint64_t(vocab_size_)));
+  for (int32_t i = first; i < first + n; ++i)
+    ids.push_back(text_.empty() ? int32_t(random_bits(stream, uint64_t(i)) % uint64_t(vocab_size_)) : text_[size_t(i) % text_.size()]);
   if (n_ours_[stream] == first) n_ours_[stream] += n;
   return session.feed(ids);
 }
@@ -62,14 +63,18 @@ Status BenchStreams::prepare(const BenchTest& test) {
   return {};
 }
 
-// Every stream writes a token.
+// Every stream writes n_gen tokens, and then reads what it wrote last. Several read together.
 Status BenchStreams::write(const BenchTest& test) {
   SamplerOptions greedy;
   greedy.temperature = 0, greedy.with_logprob = false;
   const std::span<Session* const> sessions(sessions_.data(), size_t(test.n_streams));
-  if (sessions[0]->full())
-    for (Session* session : sessions) SYN_RETURN_IF_ERROR(session->truncate(1));
-  for (Session* session : sessions) SYN_RETURN_IF_ERROR(session->next(greedy).status());
+  for (int32_t step = 0; step < test.n_gen; ++step) {
+    if (step > 0 && test.n_streams > 1) SYN_RETURN_IF_ERROR(Session::read_together(sessions));
+    for (Session* session : sessions) {
+      if (session->full()) SYN_RETURN_IF_ERROR(session->truncate(1));
+      SYN_RETURN_IF_ERROR(session->next(greedy).status());
+    }
+  }
   return Session::read_together(sessions);
 }
 
@@ -83,7 +88,7 @@ Result<double> BenchStreams::run(const BenchTest& test) {
       SYN_RETURN_IF_ERROR(read(i, n));
       rest -= n;
     }
-  for (int32_t step = 0; step < test.n_gen; ++step) SYN_RETURN_IF_ERROR(write(test));
+  if (test.n_gen) SYN_RETURN_IF_ERROR(write(test));
   return platform::seconds() - start;
 }
 

@@ -18,8 +18,9 @@ struct BenchTest {
 
 class BenchStreams {
  public:
-  // Streams of n_positions, or of the model's context if that is less. `options`: cache types and rows of prefill at once.
-  static Result<std::unique_ptr<BenchStreams>> open(Engine& engine, Meter& meter, SessionOptions options, int32_t n_streams,
+  // Streams of n_positions, or of the model's context if that is less. `options`: cache types and rows of prefill at once; `text`:
+  // what is read, over and over, if it is not empty.
+  static Result<std::unique_ptr<BenchStreams>> open(Engine& engine, Meter& meter, std::span<const int32_t> text, SessionOptions options, int32_t n_streams,
                                                     int32_t n_positions, const bool* interrupted);
 
   Status prepare(const BenchTest& test);      // the streams stand where the test begins
@@ -32,6 +33,7 @@ class BenchStreams {
 
   SessionOptions options_;
   int32_t vocab_size_ = 0;
+  std::span<const int32_t> text_;
   Region pages_, tables_;
   std::vector<Session*> sessions_;
   std::vector<int32_t> n_ours_;  // of each: how many of its first tokens are those that read() gives it

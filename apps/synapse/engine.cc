@@ -38,11 +38,11 @@ Processor::~Processor() {
   platform::ThreadPool::destroy(threads_);
 }
 
-Status Processor::pack(std::span<const Tensor> matrices, const Source& source) {
-  SYN_TRY(region, Region::make(PackedWeights::bytes(matrices)));
+Status Processor::pack(std::span<const Tensor> matrices, const Tensor& in_planes, const Source& source) {
+  SYN_TRY(region, Region::make(PackedWeights::bytes(matrices, in_planes)));
   const PackedWeights::Release release = {
       [](void* from, std::span<const uint8_t> part) { static_cast<const Source*>(from)->release(part); }, const_cast<Source*>(&source)};
-  SYN_TRY(packed, PackedWeights::make(matrices, *threads_, release, device_->packed(), region.arena()));
+  SYN_TRY(packed, PackedWeights::make(matrices, in_planes, *threads_, release, device_->packed(), region.arena()));
   packed_.push_back(std::move(region));
   device_->read_from(packed);
   return {};
@@ -149,12 +149,13 @@ Status Engine::pack_weights() {
     const auto* data = static_cast<const uint8_t*>(w.data);
     if (data < own.data() || data >= own.data() + own.size()) mapped.push_back(w);
   }
-  const size_t bytes = PackedWeights::bytes(mapped), available = platform::resources().memory_available;
+  const Tensor in_planes = flags_.full_head || !model_->is_plain_head() ? Tensor{} : model_->head_weight();
+  const size_t bytes = PackedWeights::bytes(mapped, in_planes), available = platform::resources().memory_available;
   if (bytes > available) {
     note("weights: " + human_bytes(bytes) + " to pack them, available are " + human_bytes(available) + "; they are read from the file as it is, slower");
     return {};
   }
-  return processor_->pack(mapped, *source_);
+  return processor_->pack(mapped, in_planes, *source_);
 }
 
 MemoryPlan Engine::plan(int32_t n_positions) {

@@ -25,7 +25,7 @@ class Processor {
   platform::ThreadPool& threads() { return *threads_; }
   CpuDevice& device() { return *device_; }
   // Linears read these matrices packed from now on; `source` gives its pages back as they are.
-  Status pack(std::span<const Tensor> matrices, const Source& source);
+  Status pack(std::span<const Tensor> matrices, const Tensor& in_planes, const Source& source);
 
  private:
   Processor() = default;

@@ -44,16 +44,18 @@ void add_isa_flag(CLI::App& verb, Flags& flags) {
       ->check(is_isa);
 }
 
-void add_no_repack_flag(CLI::App& verb, Flags& flags) {
+void add_weight_flags(CLI::App& verb, Flags& flags) {
   verb.add_flag("--no-repack", flags.no_repack, "read weights as they lie in the file, slower: they stay shared with other processes")
       ->envname("SYNAPSE_NO_REPACK");
+  verb.add_flag("--full-head", flags.full_head, "compute every logit, also those that the sampler cannot choose: the same tokens, slower")
+      ->envname("SYNAPSE_FULL_HEAD");
 }
 
 void add_compute_flags(CLI::App& verb, Flags& flags) {
   verb.add_option("-t,--threads", flags.threads, "threads (default: the cores this process may use)")
       ->envname("SYNAPSE_THREADS")
       ->check(CLI::Range(1, 256));
-  add_no_repack_flag(verb, flags);
+  add_weight_flags(verb, flags);
   add_isa_flag(verb, flags);
 }
 

@@ -13,6 +13,7 @@ struct Flags {
   std::vector<std::string> family_dirs;
   int32_t threads = 0;         // 0: as many as are good here
   bool no_repack = false;      // weights are read as they lie in the file
+  bool full_head = false;      // every logit is computed, whatever the sampler
   std::string isa;             // of kernel_variants(); empty: the best this processor has
   int32_t ctx_size = 0;        // positions; 0: the model's
   int32_t batch_size = 512;    // rows of prefill at once
@@ -23,8 +24,8 @@ struct Flags {
 void add_model_flag(CLI::App& verb, Flags& flags);    // -m --family-dir
 void add_family_flag(CLI::App& verb, Flags& flags);   // --family-dir
 void add_isa_flag(CLI::App& verb, Flags& flags);      // --isa
-void add_no_repack_flag(CLI::App& verb, Flags& flags);  // --no-repack
-void add_compute_flags(CLI::App& verb, Flags& flags);  // -t --isa --no-repack
+void add_weight_flags(CLI::App& verb, Flags& flags);   // --no-repack --full-head
+void add_compute_flags(CLI::App& verb, Flags& flags);  // -t --isa --no-repack --full-head
 CLI::Validator cache_types();                        // of --cache-type-k and its like
 void add_context_flags(CLI::App& verb, Flags& flags);  // -c -b -ctk -ctv --memory-budget
 

@@ -24,7 +24,7 @@ THEIRS = {"build_commit": str, "cpu_info": str, "backends": str, "model_filename
 OURS = {"test": str, "n_streams": int, "tok_s": float, "spread": float, "roofline": float, "limit": str, "weight_bytes": float, "kv_bytes": float,
         "int8_ops": float, "float_ops": float, "read_bytes_per_second": float, "int8_ops_per_second": float, "float_ops_per_second": float,
         "roofline_tok_s": float, "kernels": str, "pinned": bool}
-SMALL = ["-p", "16", "-n", "4", "-r", "2"]
+SMALL = ["-p", "16", "-n", "4", "-r", "2", "--full-head"]
 
 
 def model_of_experts(n_experts, n_used, dim=32, hidden=64, vocab=96):
@@ -99,6 +99,20 @@ class Bench(Case):
                 self.assertEqual(rows[name]["float_ops"], 0)
                 self.assertEqual(rows[name]["kv_bytes"], keys * a_key)
 
+    def test_a_reduced_head_counts_what_it_reads(self):
+        shape = self.shape()
+        n_bytes = sum(t["bytes"] for t in shape["tensors"] if len(t["shape"]) == 2)
+        head = next(t for t in shape["tensors"] if t["name"] == "token_embd.weight")  # tied, of Q8_0
+        text = self.file("text", b"Once upon a time there was a little girl who lived near the sea. " * 3)
+        full, reduced = (self.bench("-p", "0", "-n", "32", "-d", "40", "-r", "1", "-f", text, *more)["tg32 @ d40"] for more in (["--full-head"], []))
+        self.assertEqual((full["head_rows_share"], full["text"], full["weight_bytes"]), (None, "file", 32 * n_bytes))
+        share = reduced["head_rows_share"]
+        if share is None:
+            return self.skipTest("these kernels do not screen")
+        self.assertTrue(0 < share < 0.4, share)
+        screened = 31 * (n_bytes - head["bytes"] + head["bytes"] * (19 + 35 * share) / 34)  # and the last token's logits are whole
+        self.assertAlmostEqual(reduced["weight_bytes"], screened + n_bytes, delta=1e-9 * screened)
+
     def test_of_experts_those_that_are_used_count(self):
         data, matrices = model_of_experts(n_experts=8, n_used=2)
         model = self.file("moe.gguf", data)
@@ -131,7 +145,7 @@ class Bench(Case):
         self.assertEqual([(row["n_threads"], row["test"]) for row in both], [(1, "pp16"), (1, "tg4"), (2, "pp16"), (2, "tg4")] * 2)
 
     def test_operations(self):
-        out = self.data_of(synapse("bench", "ops", "-m", MODEL, "-p", "8", "-n", "2", "--json"))
+        out = self.data_of(synapse("bench", "ops", "--full-head", "-m", MODEL, "-p", "8", "-n", "2", "--json"))
         rows = [json.loads(line) for line in out.splitlines()]
         for test, n in (("pp8", 8), ("tg2", 1)):
             found = {row["op"]: row for row in rows if row["test"] == test}

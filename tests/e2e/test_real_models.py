@@ -49,6 +49,12 @@ class Gemma(Case):
                 self.assertGreaterEqual(len(set(best) & set(case["top5"])), 4)
         self.assertLess(abs(ours - theirs), 0.01 * theirs)
 
+    def test_the_reduced_head_writes_the_same(self):
+        text = self.file("prompt", self.CASES[0]["prompt"].encode())
+        for sampler in (["--temp", "0"], ["--temp", "0.8", "--top-k", "0", "--top-p", "1", "--min-p", "0"], ["--top-k", "6", "--repeat-penalty", "1.2"]):
+            args = ["run", "-m", str(GEMMA), "-f", text, "-n", "60", "--seed", "3", "--ignore-eos", *sampler]
+            self.assertEqual(self.data_of(self.model(*args)), self.data_of(self.model(*args, "--full-head")), sampler)
+
     def test_greedy_text(self):
         for case in self.CASES:
             if not case["greedy_ids"]:

@@ -69,9 +69,12 @@ TEST_P(Equivalence, packed_weights_change_nothing) {
   for (const NamedWeight& w : engine.model().weights()) n_quantised += is_quantised(w.tensor.dtype) ? w.tensor.bytes() : 0;
   for (const Kernels& k : kernel_variants()) {
     if (is_float(GetParam().dtype) && &k != &kernels()) continue;  // nothing is packed
-    Engine other(checkpoint, k, 3, GetParam().cache(), GetParam().memory);
-    n_bytes = other.pack();
-    for (int32_t chunk : {1, 5, kT}) EXPECT_EQ(digests(other, chunk), whole) << k.isa << " chunk " << chunk;
+    for (const bool head_in_planes : {false, true}) {
+      if (head_in_planes && GetParam().dtype != DType::q8_0) continue;
+      Engine other(checkpoint, k, 3, GetParam().cache(), GetParam().memory);
+      n_bytes = other.pack(head_in_planes);
+      for (int32_t chunk : {1, 5, kT}) EXPECT_EQ(digests(other, chunk), whole) << k.isa << " chunk " << chunk << head_in_planes;
+    }
   }
   if (n_quantised) {
     EXPECT_GT(n_bytes, n_quantised / 2);

@@ -74,13 +74,14 @@ class Engine {
   PagePool& pages() { return *pages_; }
   Device& device() { return memory_kind_ == Memory::keys ? static_cast<Device&>(device_) : recurrent_; }
 
-  // Linears read packed weights from now on. Returns how many bytes were given back where they came from.
-  size_t pack() {
+  // Linears read packed weights from now on, the head in planes if wanted. Returns how many bytes were given back where they came from.
+  size_t pack(bool head_in_planes = false) {
+    const Tensor in_planes = head_in_planes ? model_->head_weight() : Tensor{};
     const auto matrices = list_matrices(*model_, device_, arena(matrices_bytes(*model_)));
     SYN_CHECK(matrices.ok());
     size_t released = 0;
     const PackedWeights::Release release = {[](void* n, std::span<const uint8_t> part) { *static_cast<size_t*>(n) += part.size(); }, &released};
-    const auto packed = PackedWeights::make(*matrices, *pool_, release, nullptr, arena(PackedWeights::bytes(*matrices)));
+    const auto packed = PackedWeights::make(*matrices, in_planes, *pool_, release, nullptr, arena(PackedWeights::bytes(*matrices, in_planes)));
     SYN_CHECK(packed.ok());
     device_.read_from(*packed);
     return released;

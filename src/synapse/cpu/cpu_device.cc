@@ -42,6 +42,8 @@ constexpr OpRow kOps[] = {
     {cpu::run_ssd_scan, cpu::scratch_scan},
     {cpu::run_wkv7, cpu::scratch_scan},
     {cpu::run_gated_delta, cpu::scratch_scan},
+    {cpu::run_norm_screen, cpu::scratch_screen},
+    {cpu::run_norm_linear_groups, cpu::scratch_screen},
 };
 static_assert(sizeof kOps / sizeof kOps[0] == size_t(Op::count));
 static_assert(kActs == int(Act::relu2) + 1 && kAttendKeys == kPageRows);
@@ -72,6 +74,10 @@ Result<Tensor> CpuDevice::prepare(std::string_view name, const Tensor& weight, A
   if (!kernels_.formats[size_t(weight.dtype)].dequantize)
     return fail(Code::unsupported, name, ": ", label(weight.dtype), " is not a format we run");
   return weight;
+}
+
+bool CpuDevice::screens(const Tensor& w) const {
+  return kernels_.formats[size_t(w.dtype)].screen && packed_ && packed_->find(w).low;
 }
 
 size_t CpuDevice::scratch_bytes(const OpCall& call) const {

@@ -14,6 +14,7 @@ class CpuDevice final : public Device {
   CpuDevice(const Kernels& kernels, platform::ThreadPool& pool) : kernels_(kernels), pool_(pool) {}
 
   Result<Tensor> prepare(std::string_view name, const Tensor& weight, Arena& arena) override;
+  bool screens(const Tensor& w) const override;
   size_t scratch_bytes(const OpCall& call) const override;
   void run(const OpCall& call, void* scratch) override;
   void read(void* host, const Tensor& from) override;

@@ -77,6 +77,8 @@ void run_selective_scan(const Run&);
 void run_ssd_scan(const Run&);
 void run_wkv7(const Run&);
 void run_gated_delta(const Run&);
+void run_norm_screen(const Run&);
+void run_norm_linear_groups(const Run&);
 
 // Take from `arena` what the op takes while it runs: from a counting arena, to learn the bytes.
 using Scratch = void (*)(const OpCall& call, const Kernels& kernels, int32_t n_threads, Arena& arena);
@@ -87,5 +89,6 @@ void scratch_attention(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_route(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_experts(const OpCall&, const Kernels&, int32_t, Arena&);
 void scratch_scan(const OpCall&, const Kernels&, int32_t, Arena&);
+void scratch_screen(const OpCall&, const Kernels&, int32_t, Arena&);
 
 }  // namespace synapse::cpu

@@ -20,7 +20,13 @@ void quantise_into(const Kernels& kernels, const QuantRows& rows, int32_t row, c
 Matrix matrix_of_expert(const Matrix& all, int32_t expert) {
   const Tensor& w = all.w;
   const size_t at = size_t(expert) * w.strides[0];  // packed too: can_pack wants whole groups
-  return {make_tensor(static_cast<uint8_t*>(w.data) + at, w.dtype, {w.dims[1], w.dims[2]}), all.packed ? all.packed + at : nullptr};
+  return {make_tensor(static_cast<uint8_t*>(w.data) + at, w.dtype, {w.dims[1], w.dims[2]}),
+          {all.packed.rows ? all.packed.rows + at : nullptr, nullptr}};
+}
+
+PlaneRows planes_of(const Matrix& m, int32_t group) {
+  const size_t blocks = size_t(group) * size_t(m.w.cols() / kBlock);
+  return {m.packed.rows + blocks * kHighBytes, m.packed.low + blocks * kLowBytes};
 }
 
 Pair pair_of(const Matrix& m, int32_t group) {
@@ -35,7 +41,8 @@ constexpr size_t kAheadBytes = 2048;  // of a packed weight, asked for while it 
 // A group where it lies.
 struct Group {
   const uint8_t* rows[kTileRows];  // unless packed
-  PackedRows packed;               // or packed.group is null
+  PackedRows packed;               // one or the other, or both null
+  PlaneRows planes;
   FileRows in_file() const { return {rows, rows[0] + ahead}; }
   size_t ahead;  // bytes to the group after it
 };
@@ -43,8 +50,12 @@ struct Group {
 Group group_of(const Matrix& m, int32_t group) {
   const Tensor& w = m.w;
   Group g = {};
-  if (m.packed) {
-    g.packed.group = m.packed + size_t(group) * kTileRows * w.row_bytes();
+  if (m.packed.low) {
+    g.planes = planes_of(m, group);
+    return g;
+  }
+  if (m.packed.rows) {
+    g.packed.group = m.packed.rows + size_t(group) * kTileRows * w.row_bytes();
     g.packed.ahead = g.packed.group + kAheadBytes;
     return g;
   }
@@ -81,15 +92,20 @@ void multiply(const Run& run, const Pair& pair, const InputRows& in, int32_t fir
   }
   const QuantRows x = rows_from(in, first_row);
   const int32_t n_blocks = x.n / kBlock;
-  if (n_rows == 1 && format.dot_packed && pair.m[0].packed && pair.m[1].packed) {
+  if (n_rows == 1 && format.dot_packed && groups[0].packed.group && groups[1].packed.group) {
     const PackedRows packed[] = {groups[0].packed, groups[1].packed};
     return format.dot_packed(acc, packed, &x, n_blocks);
+  }
+  if (n_rows == 1 && format.dot_planes && groups[0].planes.high && groups[1].planes.high) {
+    const PlaneRows planes[] = {groups[0].planes, groups[1].planes};
+    return format.dot_planes(acc, planes, &x, n_blocks);
   }
   std::memset(acc, 0, size_t(2 * n_rows) * kTileRows * sizeof(float));
   for (int32_t block = 0; block < n_blocks; block += kTileBlocks) {
     const int32_t count = n_blocks - block < kTileBlocks ? n_blocks - block : kTileBlocks;
     for (int t = 0; t < 2; ++t) {
-      if (pair.m[t].packed) format.unpack_packed(tiles + t, groups[t].packed, block, count);
+      if (groups[t].planes.high) format.unpack_planes(tiles + t, groups[t].planes, block, count);
+      else if (groups[t].packed.group) format.unpack_packed(tiles + t, groups[t].packed, block, count);
       else format.unpack(tiles + t, groups[t].in_file(), block, count);
     }
     format.dot(acc, tiles, &x, n_rows, block, count);

@@ -16,9 +16,11 @@ struct InputRows {
 // A weight (out, n), and its packed form if it has one.
 struct Matrix {
   Tensor w;
-  const uint8_t* packed;
+  Packed packed;
 };
-inline Matrix matrix_of(const Run& run, const Tensor& w) { return {w, run.packed ? run.packed->find(w) : nullptr}; }
+inline Matrix matrix_of(const Run& run, const Tensor& w) { return {w, run.packed ? run.packed->find(w) : Packed{}}; }
+// A group of one in two planes.
+PlaneRows planes_of(const Matrix& m, int32_t group);
 // Of a weight (E, out, n) those of one expert.
 Matrix matrix_of_expert(const Matrix& all, int32_t expert);
 

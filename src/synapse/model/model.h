@@ -27,6 +27,16 @@ class Model {
   // hidden (T, dim)  ->  logits (T, V). REQUIRES writes_text
   Tensor head(Context& cx, Tensor hidden) const;
 
+  // The reduced head of one row, hidden (1, dim), where `device` screens it and logits are the products themselves: bounds of
+  // them, and some in full (ops/ops.h).
+  bool can_screen(const Device& device) const { return is_plain_head() && device.screens(output_.w); }
+  bool is_plain_head() const { return writes_text() && output_.b.empty() && config_.logit_scale == 1 && config_.final_softcap <= 0; }
+  ops::Screened screen(Context& cx, Tensor hidden) const { return ops::norm_screen(cx, hidden, output_norm_, output_.w); }
+  Tensor head_groups(Context& cx, Tensor hidden, Tensor groups) const {
+    return ops::norm_linear_groups(cx, hidden, output_norm_, output_.w, groups);
+  }
+  const Tensor& head_weight() const { return output_.w; }
+
   bool writes_text() const { return !output_.w.empty() && config_.causal; }  // false: an encoder
   const Config& config() const { return config_; }
   const StateLayout& state_layout() const { return state_; }

@@ -91,6 +91,27 @@ std::array<Tensor, 3> norm_linears(Context& cx, Tensor x, const NormWeights& n, 
   return {call.out[0], call.out[1], call.out[2]};
 }
 
+Screened norm_screen(Context& cx, Tensor x, const NormWeights& n, Tensor w) {
+  check_linear(x, {w, {}});
+  SYN_CHECK(x.rows() == 1);
+  if (!n.w.empty()) check_norm(x, n);
+  OpCall call = make_call(Op::norm_screen, {x, n.w, n.b, w});
+  call.attrs.norm = n.kind, call.attrs.eps = n.eps;
+  call.out[call.n_out++] = cx.make(DType::f32, {w.rows()});
+  for (int i = 0; i < 2; ++i) call.out[call.n_out++] = cx.make(DType::f32, {(w.rows() + 15) / 16});
+  cx.run(call);
+  return {call.out[0], call.out[1], call.out[2]};
+}
+
+Tensor norm_linear_groups(Context& cx, Tensor x, const NormWeights& n, Tensor w, Tensor groups) {
+  check_linear(x, {w, {}});
+  SYN_CHECK(x.rows() == 1 && groups.rank == 1 && groups.dtype == DType::i32);
+  if (!n.w.empty()) check_norm(x, n);
+  OpCall call = make_call(Op::norm_linear_groups, {x, n.w, n.b, w, groups});
+  call.attrs.norm = n.kind, call.attrs.eps = n.eps;
+  return run(cx, call, cx.make(DType::f32, {groups.cols(), 16}));
+}
+
 Tensor gated_linears(Context& cx, Tensor x, const Linear& gate, const Linear& up, Act act) {
   check_linear(x, gate), check_linear(x, up);
   SYN_CHECK(gate.w.rows() == up.w.rows());

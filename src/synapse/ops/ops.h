@@ -43,6 +43,16 @@ Tensor linear(Context& cx, Tensor x, const Linear& w);
 // x (T, in)  ->  up to three of (T, out) over norm(x): the row is normalised and quantised once. A norm without weights is
 // none: over x.
 std::array<Tensor, 3> norm_linears(Context& cx, Tensor x, const NormWeights& n, std::span<const Linear> ws);
+// The reduced head (docs/numerics.md): x (1, in), w (out, in), on a device that screens it. Of norm(x) w^T, upper bounds of all columns,
+// and of every 16 columns about what the largest is.
+struct Screened {
+  Tensor upper;  // (out)
+  Tensor most;   // (out / 16, rounded up): the largest of every 16
+  Tensor best;   // the same shape
+};
+Screened norm_screen(Context& cx, Tensor x, const NormWeights& n, Tensor w);
+// groups (n) i32, each of 16 columns  ->  (n, 16): as norm_linears gives them; those past the end repeat the last
+Tensor norm_linear_groups(Context& cx, Tensor x, const NormWeights& n, Tensor w, Tensor groups);
 // x (T, in), gate and up (hidden, in)  ->  (T, hidden):  act(x gate^T + bias) * (x up^T + bias)
 Tensor gated_linears(Context& cx, Tensor x, const Linear& gate, const Linear& up, Act act);
 // x (T, in), residual (T, out)  ->  (x w^T + b) + residual

@@ -1,6 +1,7 @@
 #include "synapse/runtime/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "synapse/base/math.h"
@@ -13,34 +14,31 @@ namespace {
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 constexpr uint64_t kXtcCoin = uint64_t(1) << 40;  // beyond every token id
 
-// Standard Gumbel noise of a token at a position: -log(-log u), u in (0, 1).
-float gumbel(uint64_t stream, int32_t id) {
-  const uint64_t bits = random_bits(stream, uint64_t(id));
-  const float u = (float(bits >> 40) + 0.5f) * (1.0f / 16777216.0f);
-  return -log_f32(-log_f32(u));
-}
-
 // Every token that is not forbidden, by id.
 Result<Candidates> gather(const SamplerOptions& o, std::span<const float> logits, Arena& scratch) {
   const size_t V = logits.size();
   Candidate* all = scratch.array<Candidate>(V);
   if (!all) return fail(Code::out_of_memory, "sampler: a vocabulary of ", V, " does not fit its scratch");
-  bool is_finite = true, is_open = o.bias.empty();
-  for (size_t i = 0; i < V; ++i) {
-    is_finite &= logits[i] <= std::numeric_limits<float>::max();
-    is_open &= logits[i] > kForbidden;
-    all[i] = {logits[i], int32_t(i)};
+  constexpr size_t kRun = 16;  // of a reduced head most runs are forbidden
+  bool is_finite = true;
+  size_t n = 0;
+  for (size_t first = 0; first < V; first += kRun) {
+    const auto run = logits.subspan(first, std::min(kRun, V - first));
+    uint32_t differs = 0;
+    for (const float x : run) differs |= std::bit_cast<uint32_t>(x) ^ std::bit_cast<uint32_t>(kForbidden);
+    if (!differs) continue;
+    for (size_t i = 0; i < run.size(); ++i) {
+      is_finite &= run[i] <= std::numeric_limits<float>::max();
+      all[n] = {run[i], int32_t(first + i)};
+      n += run[i] != kForbidden;
+    }
   }
   for (size_t i = 0; i < V && !is_finite; ++i) {
     if (logits[i] != logits[i]) return fail(Code::corrupt, "logit of id ", i, ": not a number");
     if (logits[i] > std::numeric_limits<float>::max()) return fail(Code::corrupt, "logit of id ", i, ": infinite");
   }
-  Candidates c{{all, V}};
-  if (!is_open) {
-    for (const LogitBias& b : o.bias) all[b.id].logit += b.bias;
-    const auto end = std::remove_if(all, all + V, [](const Candidate& x) { return x.logit == kForbidden; });
-    c.list = c.list.first(size_t(end - all));
-  }
+  Candidates c{{all, n}};
+  add_bias(c, o.bias);
   if (c.list.empty()) return fail(Code::invalid, "sampler: every token is forbidden");
   return c;
 }
@@ -71,7 +69,6 @@ Status apply(Stage stage, const SamplerOptions& o, Candidates& c, std::span<cons
 
 // Drawn from the softmax of what is left (Gumbel 1954; Maddison, Tarlow and Minka 2014).
 int32_t draw(const Candidates& c, uint64_t stream) {
-  constexpr float kMostNoise = 17.4f;  // -log(-log u) of the largest u is 17.33
   Candidate chosen = {std::numeric_limits<float>::lowest(), std::numeric_limits<int32_t>::max()};
   for (const Candidate& x : c.list) {
     if (x.logit + kMostNoise < chosen.logit) continue;
@@ -94,6 +91,25 @@ int32_t draw_mirostat(const SamplerOptions& o, Candidates& c, uint64_t stream, S
 }
 
 }  // namespace
+
+uint64_t noise_stream(uint64_t seed, int64_t position) { return random_bits(seed, uint64_t(position)); }
+
+// -log(-log u), u in (0, 1)
+float gumbel(uint64_t stream, int32_t id) {
+  const uint64_t bits = random_bits(stream, uint64_t(id));
+  const float u = (float(bits >> 40) + 0.5f) * (1.0f / 16777216.0f);
+  return -log_f32(-log_f32(u));
+}
+
+void add_bias(Candidates& c, std::span<const LogitBias> bias) {
+  if (bias.empty()) return;
+  for (const LogitBias& b : bias) {
+    const auto at = std::lower_bound(c.list.begin(), c.list.end(), b.id, [](const Candidate& x, int32_t id) { return x.id < id; });
+    if (at != c.list.end() && at->id == b.id) at->logit += b.bias;
+  }
+  const auto end = std::remove_if(c.list.begin(), c.list.end(), [](const Candidate& x) { return x.logit == kForbidden; });
+  c.list = c.list.first(size_t(end - c.list.begin()));
+}
 
 Status check(const SamplerOptions& o, int32_t vocab_size) {
   constexpr double kMost = 1e6;
@@ -151,7 +167,7 @@ Result<Pick> sample(const SamplerOptions& o, std::span<const float> logits, std:
                     int64_t position, SamplerState& state, Arena& scratch) {
   SYN_RETURN_IF_ERROR(check(o, int32_t(logits.size())));
   const size_t mark = scratch.mark();
-  const uint64_t stream = random_bits(o.seed, uint64_t(position));
+  const uint64_t stream = noise_stream(o.seed, position);
   SYN_TRY(c, gather(o, logits, scratch));
   for (Stage stage : o.chain) SYN_RETURN_IF_ERROR(apply(stage, o, c, history, logits.size(), stream, scratch));
   const int32_t id = o.temperature == 0 ? best(c).id

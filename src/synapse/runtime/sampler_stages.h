@@ -31,6 +31,13 @@ struct Mass {
 };
 Mass mass(const Candidates& c);
 
+// sampler.cc: standard Gumbel noise of a token, at most kMostNoise; `stream` is noise_stream of the seed and the position.
+inline constexpr float kMostNoise = 17.4f;  // -log(-log u) of the largest u is 17.33
+uint64_t noise_stream(uint64_t seed, int64_t position);
+float gumbel(uint64_t stream, int32_t id);
+// What `bias` adds, to those of its ids that are there; the list is by id. Tokens forbidden go.
+void add_bias(Candidates& c, std::span<const LogitBias> bias);
+
 // sampler_truncate.cc
 void keep_top_k(Candidates& c, int32_t k);
 void keep_top_p(Candidates& c, float p);
@@ -40,6 +47,7 @@ void keep_top_n_sigma(Candidates& c, float n);
 void keep_surprise(Candidates& c, float bits);  // at most that surprising; at least the best
 void exclude_top_choices(Candidates& c, float threshold);
 void divide(Candidates& c, float temperature);
+float divided(float logit, float temperature);  // as divide does
 
 // sampler_penalties.cc. Scratch is rewound; an error when it is too small.
 size_t penalty_scratch_bytes(size_t vocab_size, size_t n_history);

@@ -151,9 +151,13 @@ void exclude_top_choices(Candidates& c, float threshold) {
   keep_if(c, [&](const Candidate& x) { return !better(x, kept); });
 }
 
-void divide(Candidates& c, float temperature) {
+float divided(float logit, float temperature) {
   constexpr float kMost = std::numeric_limits<float>::max();
-  for (Candidate& x : c.list) x.logit = std::clamp(x.logit / temperature, -kMost, kMost);
+  return std::clamp(logit / temperature, -kMost, kMost);
+}
+
+void divide(Candidates& c, float temperature) {
+  for (Candidate& x : c.list) x.logit = divided(x.logit, temperature);
 }
 
 }  // namespace synapse

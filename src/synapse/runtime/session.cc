@@ -7,10 +7,14 @@
 #include "synapse/runtime/dry_device.h"
 #include "synapse/runtime/embedder.h"
 #include "synapse/runtime/prefix_cache.h"
+#include "synapse/runtime/reduced_head.h"
 #include "synapse/runtime/session_impl.h"
 
 namespace synapse {
 namespace {
+
+// After a reduced head that did not pay full ones come, then twice as many, up to these.
+constexpr int32_t kMostFullHeads = 63;
 
 int32_t context_of(const Model& model, const SessionOptions& options) {
   return options.max_seq_len > 0 ? options.max_seq_len : model.config().max_seq_len;
@@ -28,7 +32,11 @@ size_t activation_bytes(const Model& model, Device& device, const SessionOptions
   const Tensor ids = cx.make(DType::i32, {n});
   Tensor x = model.forward(cx, ids, batch, nullptr);
   const int32_t rows = std::min(n, options.logit_rows);
+  const size_t mark = counting.mark();
   if (model.writes_text()) model.head(cx, make_tensor(x.data, DType::f32, {rows, model.config().dim}));
+  counting.rewind(mark);
+  if (model.is_plain_head() && model.head_weight().dtype == DType::q8_0)
+    plan_reduced_logits(model, cx, make_tensor(x.data, DType::f32, {1, model.config().dim}), size_t(context));
   return counting.peak() + Arena::kAlign;
 }
 
@@ -135,6 +143,7 @@ Status Session::Impl::make_rows(const Tensor& x, int32_t row, int32_t last_row, 
 
 Status Session::Impl::take_row(const Made& made, int32_t row, int32_t position) {
   const size_t V = logits.size();
+  is_reduced = false;
   device.read(logits.data(), make_tensor(static_cast<float*>(made.y.data) + size_t(row - made.first) * V, DType::f32, {int32_t(V)}));
   for (float logit : logits)
     if (!(logit - logit == 0))
@@ -147,15 +156,33 @@ Status Session::Impl::make_logits(const Tensor& x, int32_t row, int32_t last_row
   return take_row(made, row, position);
 }
 
+Status Session::Impl::make_logits_for(const SamplerOptions& sampler, const Tensor& x, int32_t row, int32_t position) {
+  const auto rule = reach_rule(sampler, size_t(n_ids));
+  if (!rule || n_full_heads > 0 || !model.can_screen(device)) {
+    n_full_heads -= n_full_heads > 0;
+    Made made;
+    return make_logits(x, row, row, position, made);
+  }
+  Context cx{device, work, options.recorder, !model.all_float()};
+  const Tensor hidden = make_tensor(static_cast<uint8_t*>(x.data) + size_t(row) * x.row_bytes(), DType::f32, {1, x.cols()});
+  is_reduced = true;
+  SYN_TRY(pays, reduced_logits(model, cx, hidden, sampler, *rule, ids.first(size_t(n_ids)), position + 1, logits));
+  if (cancelled()) return fail(Code::cancelled, "cancelled at position ", position);
+  n_full_heads_next = pays ? 1 : std::min(2 * n_full_heads_next, kMostFullHeads);
+  n_full_heads = pays ? 0 : n_full_heads_next;
+  return {};
+}
+
 // Runs the model over ids[n_cached ..) and leaves the last position's logits. With a sink, every position's.
-Status Session::Impl::read(const LogitSink* every) {
+Status Session::Impl::read(const LogitSink* every, const SamplerOptions* sampler) {
   const int32_t n_cached_before = n_cached;
   while (n_cached < n_ids) {
     const int32_t n = std::min(options.chunk, next_stop() - n_cached);
     SYN_TRY(x, forward(n_cached, n, model.config().n_layers));
     const bool last_chunk = n_cached + n == n_ids;
     Made made;
-    for (int32_t row = every ? 0 : n - 1; row < n && (every || last_chunk); ++row) {
+    if (sampler && last_chunk) SYN_RETURN_IF_ERROR(make_logits_for(*sampler, x, n - 1, n_cached + n - 1));
+    for (int32_t row = every ? 0 : n - 1; row < n && (every || (last_chunk && !sampler)); ++row) {
       SYN_RETURN_IF_ERROR(make_logits(x, row, n - 1, n_cached + row, made));
       if (every) SYN_RETURN_IF_ERROR(every->take(every->context, n_cached + row, logits));
     }
@@ -187,8 +214,8 @@ void Session::Impl::store_prefix() {
   if (options.prefix_cache) options.prefix_cache->store(prefix_key(model, pool, options), ids.first(size_t(n_ids)), *state);
 }
 
-Status Session::Impl::read_or_restore(int32_t n_ids_before, int32_t n_cached_before, const LogitSink* every) {
-  Status status = read(every);
+Status Session::Impl::read_or_restore(int32_t n_ids_before, int32_t n_cached_before, const LogitSink* every, const SamplerOptions* sampler) {
+  Status status = read(every, sampler);
   if (status.ok()) return status;
   n_ids = n_ids_before, logits_of = -1;
   n_cached = state->truncate(n_cached_before);
@@ -222,11 +249,14 @@ int32_t Session::feed_known(std::span<const int32_t> ids) {
 Result<std::span<const float>> Session::logits() {
   Impl& s = *impl_;
   if (s.n_ids == 0) return fail(Code::invalid, "logits: nothing was fed");
-  if (s.logits_of != s.n_ids - 1) {
-    s.n_cached = s.state->truncate(std::min(s.n_cached, s.n_ids - 1));
-    SYN_RETURN_IF_ERROR(s.read_or_restore(s.n_ids, s.n_cached, nullptr));
-  }
+  if (!has_logits()) SYN_RETURN_IF_ERROR(s.read_last(nullptr));
   return std::span<const float>(s.logits);
+}
+
+// Reads what the state does not hold, the last token at least.
+Status Session::Impl::read_last(const SamplerOptions* sampler) {
+  n_cached = state->truncate(std::min(n_cached, n_ids - 1));
+  return read_or_restore(n_ids, n_cached, nullptr, sampler);
 }
 
 // From the logits at hand, for `position`, whose history is ids before it.
@@ -237,7 +267,11 @@ Result<Pick> Session::Impl::choose(const SamplerOptions& sampler, int32_t positi
 Result<Pick> Session::next(const SamplerOptions& sampler) {
   Impl& s = *impl_;
   if (full()) return fail(Code::invalid, "context: full with ", s.n_ids, " tokens");
-  SYN_RETURN_IF_ERROR(logits().status());
+  if (s.n_ids == 0) return fail(Code::invalid, "logits: nothing was fed");
+  if (!has_logits()) {
+    SYN_RETURN_IF_ERROR(check(sampler, s.model.config().vocab_size));
+    SYN_RETURN_IF_ERROR(s.read_last(&sampler));
+  }
   s.work.rewind(0);
   SamplerState state = s.last_sampled();
   SYN_TRY(pick, s.choose(sampler, s.n_ids, state));
@@ -248,7 +282,7 @@ Result<Pick> Session::next(const SamplerOptions& sampler) {
 
 bool Session::full() const { return impl_->n_ids == impl_->options.max_seq_len; }
 std::span<const int32_t> Session::ids() const { return impl_->ids.first(size_t(impl_->n_ids)); }
-bool Session::has_logits() const { return impl_->n_ids > 0 && impl_->logits_of == impl_->n_ids - 1; }
+bool Session::has_logits() const { return impl_->n_ids > 0 && impl_->logits_of == impl_->n_ids - 1 && !impl_->is_reduced; }
 int32_t Session::n_cached() const { return impl_->n_cached; }
 int64_t Session::n_found() const { return impl_->n_found; }
 int64_t Session::n_drafted() const { return impl_->n_drafted; }

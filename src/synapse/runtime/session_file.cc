@@ -265,7 +265,7 @@ Status Session::clone_to(Session& other) const {
   std::copy_n(from.ids.begin(), from.n_ids, to.ids.begin());
   std::copy_n(from.sampled.begin(), from.n_ids, to.sampled.begin());
   std::copy(from.logits.begin(), from.logits.end(), to.logits.begin());
-  to.n_ids = from.n_ids, to.n_cached = from.n_cached, to.logits_of = from.logits_of;
+  to.n_ids = from.n_ids, to.n_cached = from.n_cached, to.logits_of = from.logits_of, to.is_reduced = from.is_reduced;
   return {};
 }
 

@@ -20,6 +20,8 @@ struct Session::Impl {
   int32_t n_ids = 0;                // read or chosen
   int32_t n_cached = 0;             // of those, in the cache; never more than n_ids
   int32_t logits_of = -1;           // -1: of no position
+  bool is_reduced = false;          // logits: only those that the last sampler could choose
+  int32_t n_full_heads = 0, n_full_heads_next = 1;  // to come before the next reduced one; and when that does not pay
   int64_t n_found = 0;
   int64_t n_passes = 0, n_drafted = 0;
   const bool* cancel = nullptr;
@@ -49,8 +51,12 @@ struct Session::Impl {
   // One token of each stream in one call of the model.
   static Status read_one_each(std::span<Impl* const> streams);
   Result<Pick> choose(const SamplerOptions& sampler, int32_t position, SamplerState& sampler_state);
-  Status read(const LogitSink* every);
-  Status read_or_restore(int32_t n_ids_before, int32_t n_cached_before, const LogitSink* every);
+  // For `sampler` alone, if it is given, the last position's may be reduced.
+  Status read(const LogitSink* every, const SamplerOptions* sampler = nullptr);
+  Status read_or_restore(int32_t n_ids_before, int32_t n_cached_before, const LogitSink* every, const SamplerOptions* sampler = nullptr);
+  Status read_last(const SamplerOptions* sampler);
+  // make_logits of x's last row, reduced where that is allowed and worth it.
+  Status make_logits_for(const SamplerOptions& sampler, const Tensor& x, int32_t row, int32_t position);
   Status copy_state(const Impl& from);
   Result<int32_t> prepare_draft(int32_t wanted);
   void find_prefix();

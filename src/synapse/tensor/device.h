@@ -13,6 +13,9 @@ class Device {
   // what the device cannot run: "blk.0.attn_q.weight: IQ1_S is not a format we run".
   virtual Result<Tensor> prepare(std::string_view name, const Tensor& weight, Arena& arena) = 0;
 
+  // Whether norm_screen and norm_linear_groups run on this weight.
+  virtual bool screens(const Tensor&) const { return false; }
+
   // Bytes of scratch that run(call) wants beside its operands. Depends on shapes and formats only.
   virtual size_t scratch_bytes(const OpCall& call) const = 0;
   // REQUIRES operands to be on this device, outputs not to alias inputs, scratch of at least

@@ -10,6 +10,7 @@ constexpr int kSigned = -1;  // kOffset of formats whose q is any int8; others h
 #include "synapse/cpu/kernels/blocks.inl"
 #include "synapse/cpu/kernels/unpack.inl"
 #include "synapse/cpu/kernels/q8_0.inl"
+#include "synapse/cpu/kernels/planes.inl"
 #include "synapse/cpu/kernels/q4_0.inl"
 #include "synapse/cpu/kernels/q4_1.inl"
 #include "synapse/cpu/kernels/q5_0.inl"

@@ -34,14 +34,24 @@ struct alignas(64) Tile {
 // 16 rows of weights as they lie in a file, or packed: side by side, field by field of their blocks (packed.h). `ahead` is where
 // what will be read later lies, as if packed; it need not exist.
 struct FileRows {
+  static constexpr bool kByBlock = false;  // what a format's struct calls `at`: a byte of a row, or the number of a block
   const uint8_t* const* rows;
   const uint8_t* ahead;
   uint8_t byte(int r, size_t at) const { return rows[r][at]; }
 };
 struct PackedRows {
+  static constexpr bool kByBlock = false;
   const uint8_t* group;
   const uint8_t* ahead;
   uint8_t byte(int r, size_t at) const { return group[kTileRows * at + size_t(r)]; }
+};
+
+// 16 packed rows in two planes (planes.h): bytes of a block of them, and where its nibbles and norms begin in the high one.
+inline constexpr size_t kHighBytes = 304, kLowBytes = 256, kHighNibbles = 32, kHighNorms = 288;
+struct PlaneRows {
+  static constexpr bool kByBlock = true;
+  const uint8_t* high;
+  const uint8_t* low;
 };
 
 // Rows of activations as the quantised linear reads them. Row r starts at q + r * n, d + r * (n / group)
@@ -70,6 +80,13 @@ struct Format {
   // acc (2, 16) = one row of x times two groups of packed rows, n_blocks 32-blocks each: unpack_packed and dot of whole rows in one;
   // null where that is not faster.
   void (*dot_packed)(float* acc, const PackedRows* w, const QuantRows* x, int32_t n_blocks);
+
+  // The same of rows in two planes, for formats that have them (planes.h); dot_planes and screen are null where not faster.
+  void (*unpack_planes)(Tile* tile, const PlaneRows& w, int32_t first_block, int32_t n_blocks);
+  void (*dot_planes)(float* acc, const PlaneRows* w, const QuantRows* x, int32_t n_blocks);
+  // Of one row of x and two groups: no product that dot_planes gives is above upper (2, 16); most (2) is the largest of each
+  // group, best (2) the largest product of its high plane. norms: of the blocks of x (planes.h).
+  void (*screen)(float* upper, float* most, float* best, const uint8_t* const* high, const QuantRows* x, const float* norms, int32_t n_blocks);
 
   // Float formats: acc (n_x, 16), of which n_w columns are written, = x (n_x, n) times n_w rows of weights.
   using Linear = void (*)(float* acc, const float* x, int32_t n_x, const uint8_t* const rows[kTileRows], int32_t n_w,

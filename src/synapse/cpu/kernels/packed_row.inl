@@ -2,11 +2,11 @@
 // are walked side by side, so that two streams of memory are under way.
 
 // acc (2, 16) = x times the groups w[0] and w[1], all n_blocks 32-blocks of a row.
-template <typename T>
-void dot_packed(float* acc, const PackedRows* w, const QuantRows* x, int32_t n_blocks) {
+template <typename T, typename W>
+void dot_packed(float* acc, const W* w, const QuantRows* x, int32_t n_blocks) {
   constexpr bool kIsSigned = T::kOffset == kSigned, kPairs = T::kMin && T::kParts > 0;
   constexpr int32_t kShift = kIsSigned ? kSignedShift : T::kOffset;
-  constexpr int kBytes = info(T::kType).block_bytes, kParts32 = T::kParts > 1 ? 2 : 1, kAllParts = T::kBlocks * kParts32;
+  constexpr int kBytes = W::kByBlock ? 1 : info(T::kType).block_bytes, kParts32 = T::kParts > 1 ? 2 : 1, kAllParts = T::kBlocks * kParts32;
   constexpr int kGroups = kBlock / 4 / kParts32;
   int32_t start[2 * kTileBlocks], pairs[kTileBlocks];
   V y[2] = {V(0.0f), V(0.0f)};
@@ -49,9 +49,45 @@ void dot_packed(float* acc, const PackedRows* w, const QuantRows* x, int32_t n_b
   y[0].store(acc), y[1].store(acc + kTileRows);
 }
 
+// Bounds of the products of Q8_0 in two planes, from the high one (docs/numerics.md, "Reduced head").
+void screen_planes(float* upper, float* most, float* best, const uint8_t* const* high, const QuantRows* x, const float* norms, int32_t n_blocks) {
+  V y[2] = {V(0.0f), V(0.0f)}, reach[2] = {V(0.0f), V(0.0f)};
+  for (int32_t block = 0; block < n_blocks; ++block) {
+    const DotX in = dot_x(x->q + size_t(block) * kBlock);
+    const int32_t* sums = x->sums16 + 2 * size_t(block);
+    const VI start(-120 * (sums[0] + sums[1]));
+    const V d_x(x->d[block]), norm_x(norms[block]);
+    SYN_UNROLL(kUnroll)
+    for (int k = 0; k < 2; ++k) {
+      const uint8_t* const w = high[k] + kHighBytes * size_t(block);
+      prefetch_plane(w, kHighBytes);
+      VI dot(0);
+      SYN_UNROLL(kUnroll)
+      for (int g = 0; g < 4; ++g) {
+        const VI h = VI::load(w + kHighNibbles + 64 * g);
+        dot = dot4<false>(dot, dot_w_of<false>(h & bytes(15)), in, g);
+        dot = dot4<false>(dot, dot_w_of<false>((h >> 4) & bytes(15)), in, 4 + g);
+      }
+      const V d = load_f16(w);
+      y[k] = mul_add(d * d_x, to_float((dot << 4) + start), y[k]);
+      const V norm = to_float(load_i8(w + kHighNorms) & VI(255)), size = as_float(as_int(d) & VI(0x7FFFFFFF));
+      reach[k] = mul_add(size * norm_x, norm, reach[k]);
+    }
+  }
+  const V slack(1 + float(n_blocks + 8) * 0x1p-22f);  // for the roundings of these sums themselves
+  for (int k = 0; k < 2; ++k) {
+    const V size = as_float(as_int(y[k]) & VI(0x7FFFFFFF));
+    const V bound = y[k] + mul_add(size, V(0x1p-20f), mul_add(reach[k], slack, V(1e-30f)));
+    bound.store(upper + k * kTileRows);
+    most[k] = largest(bound), best[k] = largest(y[k]);
+  }
+}
+
 void fill_packed_rows(Format* f) {
   each_format([&](auto format) {
     using T = decltype(format);
-    f[size_t(T::kType)].dot_packed = dot_packed<T>;
+    f[size_t(T::kType)].dot_packed = dot_packed<T, PackedRows>;
   });
+  f[size_t(DType::q8_0)].dot_planes = dot_packed<Q8_0Planes, PlaneRows>;
+  f[size_t(DType::q8_0)].screen = screen_planes;
 }

@@ -59,6 +59,7 @@ void fill_table(Kernels& k, const char* isa) {
     Format& to = f[size_t(T::kType)];
     to.group = T::kBlocks * kBlock, to.unpack = unpack<T, FileRows>, to.unpack_packed = unpack<T, PackedRows>;
   });
+  f[size_t(DType::q8_0)].unpack_planes = unpack<Q8_0Planes, PlaneRows>;
   fill_dots(f);
 
   k.activate[0] = activate<None>, k.gate[0] = gate<None>;

@@ -3,7 +3,7 @@
 // 32-blocks first_block .. +n_blocks of 16 rows, whole blocks of the format, into a tile.
 template <typename T, typename W>
 void unpack(Tile* tile, const W& w, int32_t first_block, int32_t n_blocks) {
-  constexpr int kBytes = info(T::kType).block_bytes, kParts32 = T::kParts > 1 ? 2 : 1;
+  constexpr int kBytes = W::kByBlock ? 1 : info(T::kType).block_bytes, kParts32 = T::kParts > 1 ? 2 : 1;
   for (int32_t b = 0; b < n_blocks; b += T::kBlocks) {
     const size_t at = size_t((first_block + b) / T::kBlocks) * kBytes;
     prefetch<kBytes>(w, at);
