@@ -34,7 +34,7 @@ def main():
     args = ap.parse_args()
 
     flags = [word for model in args.models for word in ("-m", model)]
-    tests = synapse(args.binary, "bench", *flags, "-p", str(PROMPT_TOKENS), "-n", str(NEW_TOKENS), "-r", str(args.repeats), "--json")
+    tests = synapse(args.binary, "bench", *flags, "-p", str(PROMPT_TOKENS), "-n", str(NEW_TOKENS), "-r", str(args.repeats), "--full-head", "--json")
     rows = []
     for read, written in zip(tests[::2], tests[1::2]):
         rows.append({
@@ -50,7 +50,7 @@ def main():
     result = {
         "bench": "speed",
         "machine": {"cpu": tests[0]["cpu_info"], "isa": tests[0]["kernels"], "threads": tests[0]["n_threads"], "system": platform.platform()},
-        "protocol": f"a prompt of {PROMPT_TOKENS} tokens, {NEW_TOKENS} greedy tokens, {args.repeats} interleaved repeats, median",
+        "protocol": f"a prompt of {PROMPT_TOKENS} tokens, {NEW_TOKENS} greedy tokens, all logits of each, {args.repeats} interleaved repeats, median",
         "rows": rows,
     }
     text = json.dumps(result, indent=1)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The same files through `synapse bench` and a peer's llama-bench, A B A B, and both as shares of this machine's best.
 
-usage: bench/peers/compare.py [-p 512,64] [-n 64] [-d 0] [-t 2] [-r 5] [--repeats 1] [--peer llama.cpp] [--out FILE.json] MODEL...
+usage: bench/peers/compare.py [-p 512,64] [-n 64] [-d 0] [-t 2] [-r 5] [--repeats 1] [-f TEXT] [--peer llama.cpp] [--out FILE.json] MODEL...
 
 MODEL is a GGUF file, or a name of one that `synapse list` shows. A round is one run of ours and of the peer with each of its settings; each
 warms up and runs every test --repeats times. Of the peer's settings the one with the best median counts, test by test. The roofline is
-that of our runs (docs/performance.md), for both. Without --out the result is bench/results/peers-MACHINE.json, MACHINE being amx,
+that of our runs (docs/performance.md), for both. All logits are computed (--full-head); with -f as many tokens are also written behind 64 of
+TEXT with the reduced head, beside the same runs of the peer, whose time no text changes. Without --out the result is bench/results/peers-MACHINE.json, MACHINE being amx,
 avx512vnni or other; models in there that were not measured now stay. Nothing else should run meanwhile.
 """
 import argparse
@@ -59,15 +60,21 @@ def measure(args, peer, model):
     path = lines_of(args.binary, "bench", "-m", model, "-p", "1", "-n", "0", "-r", "1", "--json")[0]["model_filename"]
     tests = ["-m", path, "-p", args.n_prompt, "-n", args.n_gen, "-t", args.threads, "-r", args.repeats]
     tests += ["-d", args.n_depth] if args.n_depth != "0" else []
-    rates, best = {}, {}
+    rates, best, reduced = {}, {}, {}
     for i in range(args.rounds):
-        for row in lines_of(args.binary, "bench", *tests, "--json"):
+        for row in lines_of(args.binary, "bench", *tests, "--full-head", "--json"):
             rates.setdefault(row["test"], {}).setdefault("ours", []).extend(row["samples_ts"])
             best.setdefault(row["test"], []).append(row["roofline_tok_s"])
+        if args.file:
+            for row in lines_of(args.binary, "bench", "-m", path, "-p", "0", "-n", args.n_gen, "-d", "64", "-t", args.threads, "-r", args.repeats, "-f", args.file, "--json"):
+                if row["head_rows_share"] is not None:
+                    reduced.setdefault(f"tg{row['n_gen']}", []).extend(row["samples_ts"])
         for setting, flags in SETTINGS[args.peer].items():
             for row in json.loads(output_of(peer, *tests, *flags, "-o", "json")):
                 rates[name_of(row)].setdefault(setting, []).extend(row["samples_ts"])
         print(f"{Path(path).stem}: round {i + 1} of {args.rounds}", file=sys.stderr)
+    for test, ours in reduced.items():  # no share: it reads less than the roofline counts
+        rates[f"{test}, reduced head"] = rates[test] | {"ours": ours}
     return Path(path).stem, rates, best
 
 
@@ -75,10 +82,13 @@ def rows_of(name, rates, best, peer):
     rows = []
     for test, by in rates.items():
         setting = max((s for s in by if s != "ours"), key=lambda s: statistics.median(by[s]))
-        mine, theirs, roofline = summary(by["ours"]), summary(by[setting]), statistics.median(best[test])
-        rows.append({"model": name, "test": test, "synapse_tok_s": mine, f"{peer}_tok_s": theirs, "its_setting": setting,
-                     "ratio": round(mine["median"] / theirs["median"], 2), "synapse_share": round(mine["median"] / roofline, 3),
-                     f"{peer}_share": round(theirs["median"] / roofline, 3)})
+        mine, theirs = summary(by["ours"]), summary(by[setting])
+        row = {"model": name, "test": test, "synapse_tok_s": mine, f"{peer}_tok_s": theirs, "its_setting": setting,
+               "ratio": round(mine["median"] / theirs["median"], 2)}
+        if test in best:
+            roofline = statistics.median(best[test])
+            row |= {"synapse_share": round(mine["median"] / roofline, 3), f"{peer}_share": round(theirs["median"] / roofline, 3)}
+        rows.append(row)
     return rows
 
 
@@ -91,6 +101,7 @@ def main():
     ap.add_argument("-t", "--threads", default="2")
     ap.add_argument("-r", "--rounds", type=int, default=5)
     ap.add_argument("--repeats", type=int, default=1)
+    ap.add_argument("-f", "--file", help="a text")
     ap.add_argument("--peer", default="llama.cpp", choices=SETTINGS)
     ap.add_argument("--binary", default=ROOT / "build/release/synapse")
     ap.add_argument("--out", type=Path)
