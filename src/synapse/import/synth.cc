@@ -18,6 +18,11 @@ constexpr SynthShape kShapes[] = {
     {"qwen3-0.6b", "qwen3", "qwen2", 28, 1024, 3072, 16, 8, 128, 151936, 40960, 1e6f, 1e-6f, true, 0, false},
     {"llama-3.2-1b", "llama", "llama-bpe", 16, 2048, 8192, 32, 8, 64, 128256, 131072, 500000, 1e-5f, false,
      32, true},
+    {"mamba-130m", "mamba", "llama-bpe", 24, 768, 0, 0, 0, 0, 50280, 1048576, 0, 1e-5f, false, 0, false, 1536, 16, 4, 48},
+    {"rwkv7-0.1b", "rwkv7", "llama-bpe", 12, 768, 3072, 0, 0, 64, 65536, 1048576, 0, 1e-5f, false, 0, false},
+    {"rwkv7-0.4b", "rwkv7", "llama-bpe", 24, 1024, 4096, 0, 0, 64, 65536, 1048576, 0, 1e-5f, false, 0, false},
+    {"tiny-mamba", "mamba", "llama-bpe", 2, 64, 0, 0, 0, 0, 512, 256, 0, 1e-5f, false, 0, false, 128, 16, 4, 8},
+    {"tiny-rwkv7", "rwkv7", "llama-bpe", 2, 128, 256, 0, 0, 64, 512, 256, 0, 1e-5f, false, 0, false},
     {"tiny-llama", "llama", "llama-bpe", 2, 64, 128, 4, 2, 32, 512, 256, 10000, 1e-5f, false, 0, true},
     {"tiny-qwen3", "qwen3", "qwen2", 2, 64, 128, 4, 2, 32, 512, 256, 10000, 1e-6f, true, 0, false},
 };
@@ -66,6 +71,22 @@ Vocabulary make_vocabulary(const SynthShape& shape) {
   return v;
 }
 
+// RWKV-7's matrices of low rank, as in its models of 0.1 and 0.4 B.
+struct Lora {
+  char letter;
+  std::string_view key;
+  int32_t rank;
+  bool has_bias;
+};
+constexpr Lora kLoras[] = {{'w', "decay_lora_rank", 64, true}, {'a', "iclr_lora_rank", 64, true},
+                           {'v', "value_residual_mix_lora_rank", 32, true}, {'g', "gate_lora_rank", 128, false}};
+
+// Values base + reach * (-1 .. 1).
+struct Range {
+  float base, reach;
+};
+constexpr Range kNorm = {1, 0.1f};
+
 // Everything that stands before the data of a file.
 class Plan {
  public:
@@ -77,13 +98,19 @@ class Plan {
         number("{arch}.context_length", uint32_t(s.max_seq_len));
     number("{arch}.embedding_length", uint32_t(s.dim)),
         number("{arch}.feed_forward_length", uint32_t(s.hidden_dim));
-    number("{arch}.attention.head_count", uint32_t(s.n_heads)),
-        number("{arch}.attention.head_count_kv", uint32_t(s.n_kv_heads));
-    number("{arch}.attention.key_length", uint32_t(s.head_dim)),
-        number("{arch}.attention.value_length", uint32_t(s.head_dim));
-    number("{arch}.rope.dimension_count", uint32_t(s.head_dim));
-    put("{arch}.attention.layer_norm_rms_epsilon", meta_f32(s.norm_eps)),
-        put("{arch}.rope.freq_base", meta_f32(s.rope_theta));
+    number("{arch}.attention.head_count", uint32_t(s.n_heads));
+    put(is_rwkv() ? "{arch}.attention.layer_norm_epsilon" : "{arch}.attention.layer_norm_rms_epsilon", meta_f32(s.norm_eps));
+    if (is_rwkv()) {
+      number("{arch}.wkv.head_size", uint32_t(s.head_dim));
+      for (const Lora& lora : kLoras) number("{arch}.attention." + std::string(lora.key), uint32_t(lora.rank));
+    } else if (s.n_channels) {
+      number("{arch}.ssm.conv_kernel", uint32_t(s.n_taps)), number("{arch}.ssm.inner_size", uint32_t(s.n_channels));
+      number("{arch}.ssm.state_size", uint32_t(s.n_state)), number("{arch}.ssm.time_step_rank", uint32_t(s.dt_rank));
+    } else {
+      number("{arch}.attention.head_count_kv", uint32_t(s.n_kv_heads));
+      number("{arch}.attention.key_length", uint32_t(s.head_dim)), number("{arch}.attention.value_length", uint32_t(s.head_dim));
+      number("{arch}.rope.dimension_count", uint32_t(s.head_dim)), put("{arch}.rope.freq_base", meta_f32(s.rope_theta));
+    }
     text("tokenizer.ggml.model", "gpt2"), text("tokenizer.ggml.pre", s.pre);
     put("tokenizer.ggml.tokens", strings(vocabulary_.tokens)),
         put("tokenizer.ggml.merges", strings(vocabulary_.merges));
@@ -97,6 +124,7 @@ class Plan {
   const SynthShape& shape() const { return shape_; }
   std::vector<MetaEntry> metadata;
   std::vector<NamedTensor> tensors;
+  std::vector<Range> ranges;  // of the values of each
 
  private:
   void put(std::string_view key, MetaValue value) {
@@ -117,30 +145,74 @@ class Plan {
     return *meta_array(views, arena);
   }
 
-  void add(const std::string& name, DType dtype, std::initializer_list<int32_t> dims) {
+  bool is_rwkv() const { return shape_.architecture == "rwkv7"; }
+
+  void add(const std::string& name, DType dtype, std::initializer_list<int32_t> dims, Range range) {
     tensors.push_back({texts_.emplace_back(name), make_tensor(nullptr, dtype, dims)});
+    ranges.push_back(range);
   }
+  void matrix(const std::string& name, DType dtype, int32_t out, int32_t in) {
+    add(name, in % info(dtype).block_elements ? DType::f32 : dtype, {out, in}, {0, std::sqrt(3.0f / float(in))});
+  }
+  void vector(const std::string& name, int32_t n, Range range) { add(name, DType::f32, {n}, range); }
 
   void list_tensors(const FileType& type) {
     const SynthShape& s = shape_;
-    const int32_t q = s.n_heads * s.head_dim, kv = s.n_kv_heads * s.head_dim;
-    add("token_embd.weight", type.embedding, {s.vocab_size, s.dim});
-    add("output_norm.weight", DType::f32, {s.dim});
-    if (s.llama3_factor > 0) add("rope_freqs.weight", DType::f32, {s.head_dim / 2});
+    matrix("token_embd.weight", type.embedding, s.vocab_size, s.dim);
+    vector("output_norm.weight", s.dim, kNorm);
+    if (s.llama3_factor > 0) vector("rope_freqs.weight", s.head_dim / 2, {});
+    if (is_rwkv()) {
+      matrix("output.weight", type.embedding, s.vocab_size, s.dim);  // not tied: RWKV-7 has two
+      vector("output_norm.bias", s.dim, {0, 0.1f});
+      vector("token_embd_norm.weight", s.dim, kNorm), vector("token_embd_norm.bias", s.dim, {0, 0.1f});
+    }
     for (int32_t layer = 0; layer < s.n_layers; ++layer) {
       const std::string blk = "blk." + std::to_string(layer) + ".";
-      add(blk + "attn_norm.weight", DType::f32, {s.dim});
-      add(blk + "attn_q.weight", type.dtype, {q, s.dim}), add(blk + "attn_k.weight", type.dtype, {kv, s.dim});
-      add(blk + "attn_v.weight", type.dtype, {kv, s.dim}),
-          add(blk + "attn_output.weight", type.dtype, {s.dim, q});
-      if (s.qk_norm)
-        add(blk + "attn_q_norm.weight", DType::f32, {s.head_dim}),
-            add(blk + "attn_k_norm.weight", DType::f32, {s.head_dim});
-      add(blk + "ffn_norm.weight", DType::f32, {s.dim});
-      add(blk + "ffn_gate.weight", type.dtype, {s.hidden_dim, s.dim}),
-          add(blk + "ffn_up.weight", type.dtype, {s.hidden_dim, s.dim});
-      add(blk + "ffn_down.weight", type.dtype, {s.dim, s.hidden_dim});
+      vector(blk + "attn_norm.weight", s.dim, kNorm);
+      if (is_rwkv()) list_rwkv7(blk, type.dtype);
+      else if (s.n_channels) list_mamba(blk, type.dtype);
+      else list_transformer(blk, type.dtype);
     }
+  }
+
+  void list_transformer(const std::string& blk, DType dtype) {
+    const SynthShape& s = shape_;
+    const int32_t q = s.n_heads * s.head_dim, kv = s.n_kv_heads * s.head_dim;
+    matrix(blk + "attn_q.weight", dtype, q, s.dim), matrix(blk + "attn_k.weight", dtype, kv, s.dim);
+    matrix(blk + "attn_v.weight", dtype, kv, s.dim), matrix(blk + "attn_output.weight", dtype, s.dim, q);
+    if (s.qk_norm) vector(blk + "attn_q_norm.weight", s.head_dim, kNorm), vector(blk + "attn_k_norm.weight", s.head_dim, kNorm);
+    vector(blk + "ffn_norm.weight", s.dim, kNorm);
+    matrix(blk + "ffn_gate.weight", dtype, s.hidden_dim, s.dim), matrix(blk + "ffn_up.weight", dtype, s.hidden_dim, s.dim);
+    matrix(blk + "ffn_down.weight", dtype, s.dim, s.hidden_dim);
+  }
+
+  void list_mamba(const std::string& blk, DType dtype) {
+    const SynthShape& s = shape_;
+    const int32_t C = s.n_channels;
+    matrix(blk + "ssm_in.weight", dtype, 2 * C, s.dim), matrix(blk + "ssm_x.weight", dtype, s.dt_rank + 2 * s.n_state, C);
+    add(blk + "ssm_conv1d.weight", DType::f32, {C, s.n_taps}, {0, 0.5f}), vector(blk + "ssm_conv1d.bias", C, {0, 0.1f});
+    matrix(blk + "ssm_dt.weight", DType::f32, C, s.dt_rank), vector(blk + "ssm_dt.bias", C, {-4, 1});
+    add(blk + "ssm_a", DType::f32, {C, s.n_state}, {-8.5f, 7.5f}), vector(blk + "ssm_d", C, {1, 0.3f});
+    matrix(blk + "ssm_out.weight", dtype, s.dim, C);
+  }
+
+  void list_rwkv7(const std::string& blk, DType dtype) {
+    const int32_t C = shape_.dim;
+    vector(blk + "attn_norm.bias", C, {0, 0.1f}), vector(blk + "attn_norm_2.weight", C, kNorm), vector(blk + "attn_norm_2.bias", C, {0, 0.1f});
+    add(blk + "time_mix_lerp_fused.weight", DType::f32, {6, 1, 1, C}, {0.5f, 0.5f});
+    for (const std::string name : {"receptance", "key", "value", "output"}) matrix(blk + "time_mix_" + name + ".weight", dtype, C, C);
+    for (const Lora& lora : kLoras) {
+      // llama.cpp wants some of the value residual in the first layer too, of the rank of a; nobody reads them.
+      const int32_t rank = lora.letter == 'v' && blk == "blk.0." ? kLoras[1].rank : lora.rank;
+      const std::string name = blk + "time_mix_" + lora.letter;
+      matrix(name + "1.weight", dtype, rank, C), matrix(name + "2.weight", dtype, C, rank);
+      if (lora.has_bias) vector(name + "0.weight", C, {0, 1});
+    }
+    for (const std::string name : {"k_k", "k_a"}) vector(blk + "time_mix_" + name + ".weight", C, {1, 0.2f});
+    vector(blk + "time_mix_r_k.weight", C, {0, 0.1f});
+    vector(blk + "time_mix_ln.weight", C, kNorm), vector(blk + "time_mix_ln.bias", C, {0, 0.1f});
+    add(blk + "channel_mix_lerp_k.weight", DType::f32, {1, 1, C}, {0.5f, 0.5f});
+    matrix(blk + "channel_mix_key.weight", dtype, shape_.hidden_dim, C), matrix(blk + "channel_mix_value.weight", dtype, C, shape_.hidden_dim);
   }
 
   const SynthShape& shape_;
@@ -150,7 +222,7 @@ class Plan {
 };
 
 // n values of a tensor from index `first` on.
-void fill(const NamedTensor& t, const SynthShape& shape, uint64_t seed, uint64_t first,
+void fill(const NamedTensor& t, Range range, const SynthShape& shape, uint64_t seed, uint64_t first,
           std::span<float> out) {
   if (t.name == "rope_freqs.weight") {
     const auto freqs = llama3_rope_freqs(double(shape.rope_theta), shape.head_dim,
@@ -159,12 +231,10 @@ void fill(const NamedTensor& t, const SynthShape& shape, uint64_t seed, uint64_t
     return;
   }
   const uint64_t own = hash64(t.name.data(), t.name.size()) ^ mix64(seed);
-  const bool is_norm = t.tensor.rank == 1;
-  const float base = is_norm ? 1.0f : 0.0f, reach = is_norm ? 0.1f : std::sqrt(3.0f / float(t.tensor.cols()));
-  for (size_t i = 0; i < out.size(); ++i) out[i] = base + reach * (2 * random_unit(own, first + i) - 1);
+  for (size_t i = 0; i < out.size(); ++i) out[i] = range.base + range.reach * (2 * random_unit(own, first + i) - 1);
 }
 
-Status write_tensor(GgufWriter& writer, const NamedTensor& t, const SynthShape& shape, uint64_t seed,
+Status write_tensor(GgufWriter& writer, const NamedTensor& t, Range range, const SynthShape& shape, uint64_t seed,
                     Quantize quantize) {
   constexpr size_t kElements = 1 << 20;  // at a time
   const size_t cols = size_t(t.tensor.cols()), rows = size_t(t.tensor.rows());
@@ -174,7 +244,7 @@ Status write_tensor(GgufWriter& writer, const NamedTensor& t, const SynthShape& 
   for (size_t row = 0; row < rows; row += step) {
     const size_t n = std::min(step, rows - row);
     const std::span<float> part = std::span(values).first(n * cols);
-    fill(t, shape, seed, row * cols, part);
+    fill(t, range, shape, seed, row * cols, part);
     if (t.tensor.dtype == DType::f32) {
       std::memcpy(bytes.data(), part.data(), part.size_bytes());
     } else if (!quantize(t.tensor.dtype, bytes.data(), part.data(), part.size())) {
@@ -187,8 +257,8 @@ Status write_tensor(GgufWriter& writer, const NamedTensor& t, const SynthShape& 
 
 Status write_all(platform::NewFile& file, const Plan& plan, uint64_t seed, Quantize quantize) {
   SYN_TRY(writer, GgufWriter::begin(file.sink(), plan.metadata, plan.tensors));
-  for (const NamedTensor& t : plan.tensors)
-    SYN_RETURN_IF_ERROR(write_tensor(writer, t, plan.shape(), seed, quantize));
+  for (size_t i = 0; i < plan.tensors.size(); ++i)
+    SYN_RETURN_IF_ERROR(write_tensor(writer, plan.tensors[i], plan.ranges[i], plan.shape(), seed, quantize));
   return writer.finish();
 }
 

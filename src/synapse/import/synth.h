@@ -20,12 +20,14 @@ struct SynthShape {
   bool qk_norm;
   float llama3_factor;  // rotary scaling over 8192 trained positions; 0: none
   bool add_bos;
+  // Mamba: channels, states a channel, taps, rank of the steps. RWKV-7 has heads of head_dim, and ranks of its own.
+  int32_t n_channels = 0, n_state = 0, n_taps = 0, dt_rank = 0;
 };
 std::span<const SynthShape> synth_shapes();
 
-// Writes the file through a platform::NewFile. Matrices are uniform with deviation
-// 1 / sqrt(in), norms near 1; each value is a function of seed, tensor name and index. Norms stay f32; the
-// embedding, tied to the head, is Q8_0 where `dtype` has fewer bits.
+// Writes the file through a platform::NewFile. Matrices are uniform with deviation 1 / sqrt(in), norms near 1, what recurrences read in
+// ranges that keep them from growing; each value is a function of seed, tensor name and index. Vectors and what llama.cpp does not quantise
+// stay f32; the embedding, tied to the head, is Q8_0 where `dtype` has fewer bits.
 Status write_synth(const SynthShape& shape, DType dtype, uint64_t seed, Quantize quantize,
                    const std::string& path, bool overwrite);
 

@@ -71,6 +71,20 @@ TEST(synth, tiny_models_have_the_tensors_and_numbers_of_their_family) {
   }
 }
 
+TEST(synth, recurrent_models_have_what_their_families_read) {
+  const Written mamba("tiny-mamba", DType::f16), rwkv("tiny-rwkv7", DType::q8_0);
+  ASSERT_TRUE(mamba.status.ok() && rwkv.status.ok()) << mamba.status.message() << rwkv.status.message();
+  EXPECT_EQ(mamba.checkpoint.tensors.size(), 2u + 2 * 10);
+  EXPECT_EQ(*mamba.checkpoint.require_int("{arch}.ssm.time_step_rank"), 8);
+  const Tensor* a = mamba.checkpoint.tensor("blk.1.ssm_a");
+  for (size_t i = 0; i < a->size(); ++i) ASSERT_LT(static_cast<const float*>(a->data)[i], 0);
+  EXPECT_EQ(mamba.checkpoint.tensor("blk.0.ssm_dt.weight")->dtype, DType::f32);
+  EXPECT_EQ(rwkv.checkpoint.tensor("blk.1.time_mix_v1.weight")->dims[0], 32);
+  EXPECT_EQ(rwkv.checkpoint.tensor("blk.1.time_mix_g2.weight")->dtype, DType::q8_0);
+  EXPECT_EQ(*rwkv.checkpoint.require_int("{arch}.wkv.head_size"), 64);
+  for (const float x : std::span(static_cast<const float*>(rwkv.checkpoint.tensor("blk.0.time_mix_lerp_fused.weight")->data), 6 * 128)) ASSERT_TRUE(x >= 0 && x <= 1);
+}
+
 TEST(synth, weights_have_the_stated_deviation_and_follow_the_seed) {
   const Written a("tiny-llama", DType::f32), b("tiny-llama", DType::f32), c("tiny-llama", DType::f32, 2);
   const Tensor* t = a.checkpoint.tensor("token_embd.weight");
