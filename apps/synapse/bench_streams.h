@@ -28,7 +28,9 @@ class BenchStreams {
   const SessionOptions& options() const { return options_; }
 
  private:
+  std::vector<int32_t> prompt(size_t stream, int32_t first, int32_t n) const;
   Status read(size_t stream, int32_t n);
+  Status read_before(int32_t depth);
   Status write(const BenchTest& test);
 
   SessionOptions options_;
@@ -36,6 +38,7 @@ class BenchStreams {
   std::span<const int32_t> text_;
   Region pages_, tables_;
   std::vector<Session*> sessions_;
+  Session* before_ = nullptr;
   std::vector<int32_t> n_ours_;  // of each: how many of its first tokens are those that read() gives it
 };
 
