@@ -10,29 +10,9 @@ namespace synapse::cli {
 namespace {
 
 constexpr size_t kMostBytes = size_t(512) << 20;
-constexpr size_t kStreams = 2;             // of a piece
-constexpr size_t kUnit = 64 * kStreams;    // a line of each
-constexpr size_t kAhead = 4096 / 8;        // words: how far ahead of itself a stream asks for memory
+constexpr size_t kUnit = 512;
 constexpr size_t kLeastPiece = 16 << 10, kMostPiece = 256 << 10;
 constexpr double kSeconds = 0.25;
-
-// The sum of the words of a piece, read as kStreams sequences at once.
-uint64_t read_piece(const uint8_t* bytes, size_t n_bytes) {
-  const size_t stride = n_bytes / kStreams / sizeof(uint64_t);
-  uint64_t sums[kStreams] = {};
-  for (size_t i = 0; i < stride; i += 8) {
-    for (size_t s = 0; s < kStreams; ++s) {
-      const uint8_t* line = bytes + (s * stride + i) * sizeof(uint64_t);
-      __builtin_prefetch(line + kAhead * sizeof(uint64_t));
-      uint64_t words[8];
-      std::memcpy(words, line, sizeof words);
-      for (const uint64_t word : words) sums[s] += word;
-    }
-  }
-  uint64_t sum = 0;
-  for (const uint64_t s : sums) sum += s;
-  return sum;
-}
 
 }  // namespace
 
@@ -42,7 +22,7 @@ double median(std::vector<double> values) {
   return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-ReadKernel::ReadKernel(const std::vector<Bytes>& parts) {
+ReadKernel::ReadKernel(const Kernels& kernels, const std::vector<Bytes>& parts) : kernels_(kernels) {
   size_t all = 0;
   for (const Bytes part : parts) all += part.size();
   const size_t piece = std::clamp(all / 256 / kUnit * kUnit, kLeastPiece, kMostPiece);
@@ -57,22 +37,22 @@ ReadKernel::ReadKernel(const std::vector<Bytes>& parts) {
 double ReadKernel::pass(platform::ThreadPool& threads) {
   const double start = platform::seconds();
   threads.for_each(int32_t(pieces_.size()), [&](int32_t i, int32_t) {
-    sums_[size_t(i)] = read_piece(pieces_[size_t(i)].data(), pieces_[size_t(i)].size());
+    sums_[size_t(i)] = kernels_.peak_read(pieces_[size_t(i)].data(), pieces_[size_t(i)].size());
   });
   return platform::seconds() - start;
 }
 
-Bandwidth measure_read_bandwidth(platform::ThreadPool& threads, size_t available) {
+Bandwidth measure_read_bandwidth(const Kernels& kernels, platform::ThreadPool& threads, size_t available) {
   const size_t bytes = std::min(kMostBytes, available / 4);
   Result<platform::Reservation> memory = platform::Reservation::make(bytes);
   if (bytes < kUnit || !memory.ok()) return {};
   std::memset(memory->bytes().data(), 1, bytes);  // or all pages would be the one of zeros
-  ReadKernel kernel({memory->bytes()});
+  ReadKernel kernel(kernels, {memory->bytes()});
   std::vector<double> rates;
   for (const double start = platform::seconds(); platform::seconds() - start < kSeconds || rates.size() < 3;)
     rates.push_back(double(kernel.bytes()) / kernel.pass(threads));
   return {median(rates), "median of " + std::to_string(rates.size()) + " passes over " + human_bytes(kernel.bytes()) + ", " +
-                             std::to_string(threads.size()) + " threads of " + std::to_string(kStreams) + " streams"};
+                             std::to_string(threads.size()) + " threads of 2 streams"};
 }
 
 }  // namespace synapse::cli

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "synapse/cpu/kernels/kernels.h"
 #include "synapse/platform/threads.h"
 
 namespace synapse::cli {
@@ -14,13 +15,14 @@ using Bytes = std::span<const uint8_t>;
 class ReadKernel {
  public:
   // The parts must outlive it; what is no multiple of 512 bytes at the end of one is left out.
-  explicit ReadKernel(const std::vector<Bytes>& parts);
+  ReadKernel(const Kernels& kernels, const std::vector<Bytes>& parts);
   size_t bytes() const { return bytes_; }      // of one pass
   double pass(platform::ThreadPool& threads);  // reads all of it once: seconds
 
  private:
+  const Kernels& kernels_;
   std::vector<Bytes> pieces_;
-  std::vector<uint64_t> sums_;  // by piece, so that nothing is read in vain
+  std::vector<int32_t> sums_;  // by piece, so that nothing is read in vain
   size_t bytes_ = 0;
 };
 
@@ -30,7 +32,7 @@ struct Bandwidth {
 };
 
 // Takes about 0.3 s and at most a quarter of the `available` bytes.
-Bandwidth measure_read_bandwidth(platform::ThreadPool& threads, size_t available);
+Bandwidth measure_read_bandwidth(const Kernels& kernels, platform::ThreadPool& threads, size_t available);
 
 double median(std::vector<double> values);  // REQUIRES at least one
 

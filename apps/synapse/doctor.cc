@@ -64,7 +64,7 @@ Json examine(const Flags& flags, Processor& processor) {
     for (const auto& folder : model_folders()) where += " " + folder.lexically_normal().string();
     missing.push_back("a model by name; looked in" + where);
   }
-  const Bandwidth read = measure_read_bandwidth(processor.threads(), r.memory_available);
+  const Bandwidth read = measure_read_bandwidth(processor.kernels(), processor.threads(), r.memory_available);
   if (read.bytes_per_second == 0) missing.push_back("memory to measure its bandwidth with");
   return {{"version", SYNAPSE_VERSION},
           {"cpu", cpu_name()},

@@ -186,6 +186,8 @@ struct Kernels {
   // n_rounds of products of bytes, or of floats, as fast as this instruction set can: returns the multiply-adds done. For measuring.
   int64_t (*peak_bytes)(int64_t n_rounds, float* sink);
   int64_t (*peak_floats)(int64_t n_rounds, float* sink);
+  // Reads n bytes, a multiple of 512, as fast as this instruction set can; returns something of all of them.
+  int32_t (*peak_read)(const uint8_t* bytes, size_t n);
   Format formats[kNDTypes];
 
   // y may alias its inputs.

@@ -29,7 +29,7 @@ Format float_format() {
 
 void fill_table(Kernels& k, const char* isa) {
   k.isa = isa;
-  k.peak_bytes = peak_bytes, k.peak_floats = peak_floats;
+  k.peak_bytes = peak_bytes, k.peak_floats = peak_floats, k.peak_read = peak_read;
   Format* f = k.formats;
   f[size_t(DType::f32)] = float_format<F32>();
   f[size_t(DType::f16)] = float_format<F16>();
