@@ -14,7 +14,7 @@ constexpr double kMostShare = 0.4;  // of the groups in full; the screen has rea
 constexpr int32_t kGroup = 16, kFirstGroups = 8;  // read in full before anything is known
 
 std::span<const int32_t> last_of(std::span<const int32_t> history, int32_t n) {
-  return n < 0 ? history : history.last(std::min(history.size(), size_t(n)));
+  return n < 0 ? history : history.last(std::min<size_t>(history.size(), size_t(n)));
 }
 bool penalises_repeats(const SamplerOptions& o) {
   return o.repeat_last_n != 0 && (o.repeat_penalty != 1 || o.frequency_penalty != 0 || o.presence_penalty != 0);
@@ -29,7 +29,7 @@ void for_each_forced(const SamplerOptions& o, std::span<const int32_t> history, 
   if (penalises_sequences(o)) std::ranges::for_each(last_of(history, o.dry_last_n), f);
 }
 size_t most_forced(const SamplerOptions& o, size_t n_history) {
-  const auto window = [&](int32_t n) { return n < 0 ? n_history : std::min(n_history, size_t(n)); };
+  const auto window = [&](int32_t n) { return n < 0 ? n_history : std::min<size_t>(n_history, size_t(n)); };
   return o.bias.size() + (penalises_repeats(o) ? window(o.repeat_last_n) : 0) + (penalises_sequences(o) ? window(o.dry_last_n) : 0);
 }
 
@@ -39,7 +39,7 @@ bool is_cut(Stage stage, const SamplerOptions& o) {
 }
 
 size_t groups_of(const Model& model) { return size_t((model.config().vocab_size + kGroup - 1) / kGroup); }
-size_t most_first(size_t n_groups) { return std::min(n_groups, kMostBest + kMostForced); }
+size_t most_first(size_t n_groups) { return std::min<size_t>(n_groups, kMostBest + kMostForced); }
 
 // What the search keeps on the host.
 struct Room {
@@ -107,7 +107,7 @@ class Search {
 
   // Those with the largest estimates, and those of all tokens that penalties or bias change; ascending.
   size_t first_groups(std::span<const int32_t> history) {
-    size_t n = largest({room_.best, n_groups_}, std::min(n_groups_, size_t(std::max(rule_.n_best, kFirstGroups))), room_.groups);
+    size_t n = largest({room_.best, n_groups_}, std::min<size_t>(n_groups_, size_t(std::max(rule_.n_best, kFirstGroups))), room_.groups);
     std::fill_n(room_.is_known, n_groups_, false);
     for (size_t i = 0; i < n; ++i) room_.is_known[room_.groups[i]] = true;
     for_each_forced(o_, history, [&](int32_t id) {
@@ -175,7 +175,7 @@ class Search {
 
   // With the noise of each token; logits_ holds the bounds.
   bool any_reaches(size_t group, float reach) const {
-    for (size_t id = group * kGroup; id < std::min((group + 1) * kGroup, logits_.size()); ++id) {
+    for (size_t id = group * kGroup; id < std::min<size_t>((group + 1) * kGroup, logits_.size()); ++id) {
       const float x = divided(logits_[id], rule_.temperature);
       if (!(x + kMostNoise < reach) && !(x + gumbel(noise_, int32_t(id)) < reach)) return true;
     }
