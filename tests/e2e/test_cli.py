@@ -64,6 +64,11 @@ class Run(Case):
                  for given in ("0", "1")]
         self.assertEqual([test["repack"] for test in tests], [True, False])
 
+    def test_the_whole_head_gives_the_same_text(self):
+        for sampler in (["--temp", "0"], ["--temp", "0.9", "--top-k", "0", "--top-p", "1", "--min-p", "0"], ["--top-k", "3", "--dry-multiplier", "0.8"], []):
+            run = ["run", "-m", MODEL, "-p", "Once upon a time", "-n", "80", "--seed", "5", "--ignore-eos", *sampler]
+            self.assertEqual(self.data_of(synapse(*run)), self.data_of(synapse(*run, "--full-head")), sampler)
+
     def test_batch_size_does_not_change_the_text(self):
         self.assertEqual(self.data_of(greedy("-n", "24", "-b", "2")), greedy("-n", "24").stdout.decode())
 
