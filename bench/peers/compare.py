@@ -7,7 +7,7 @@ MODEL is a GGUF file, or a name of one that `synapse list` shows. A round is one
 warms up and runs every test --repeats times. Of the peer's settings the one with the best median counts, test by test. The roofline is
 that of our runs (docs/performance.md), for both. All logits are computed (--full-head); with -f as many tokens are also written behind 64 of
 TEXT with the reduced head, beside the same runs of the peer, whose time no text changes. Without --out the result is bench/results/peers-MACHINE.json, MACHINE being amx,
-avx512vnni or other; models in there that were not measured now stay. Nothing else should run meanwhile.
+avx512vnni or other; tests of models in there that were not measured now stay. Nothing else should run meanwhile.
 """
 import argparse
 import json
@@ -113,15 +113,15 @@ def main():
     rows = [row for model in args.models for row in rows_of(*measure(args, peer, model), args.peer)]
 
     out = args.out or RESULTS / f"peers-{kind}{'' if args.peer == 'llama.cpp' else '-ik'}.json"
-    measured = {row["model"] for row in rows}
-    kept = [row for row in json.loads(out.read_text())["rows"] if row["model"] not in measured] if out.exists() else []
+    measured = {(row["model"], row["test"]) for row in rows}
+    kept = [row for row in json.loads(out.read_text())["rows"] if (row["model"], row["test"]) not in measured] if out.exists() else []
     result = {
         "bench": f"beside {args.peer}",
         "machine": {"kind": kind, "cpu": doctor["cpu"], "isa": doctor["kernels"], "threads": int(args.threads),
                     "read_bandwidth_gb_s": round(doctor["read_bytes_per_second"] / 1e9, 1), "system": platform.platform()},
         "protocol": f"{args.rounds} rounds of {args.repeats}, A B A B, medians; {Path(peer).parents[2].name} with the best of its settings "
                     f"({'; '.join(SETTINGS[args.peer])}); shares are of the roofline measured in our runs",
-        "rows": kept + rows,
+        "rows": sorted(kept + rows, key=lambda row: row["model"]),
     }
     out.write_text(json.dumps(result, indent=1) + "\n")
     sys.path.insert(0, str(ROOT / "tools"))
