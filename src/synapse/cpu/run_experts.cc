@@ -117,11 +117,10 @@ void prepare_rows(const Run& run, const Plan& p, bool per_token) {
   });
 }
 
-// f(expert, group, first row, n rows, thread) for every `step`th group of 16 outputs of every busy expert, in parallel; rows
+// f(expert, unit, first row, n rows, thread) for n_units units, of 32 rows of weights, of every busy expert, in parallel; rows
 // count from the expert's first.
 template <typename F>
-void for_each_group(const Run& run, const Plan& p, int32_t n_busy, int32_t step, F&& f) {
-  const int32_t n_units = ceil_div(ceil_div(p.out, kTileRows), step);
+void for_each_unit(const Run& run, const Plan& p, int32_t n_busy, int32_t n_units, F&& f) {
   const int64_t unit_work = int64_t(p.n) * kTileRows * 2;
   int32_t grain = units_per_item(unit_work * ceil_div(p.n_rows, n_busy));
   if (grain < n_busy * n_units / kMaxItems) grain = n_busy * n_units / kMaxItems;
@@ -132,7 +131,7 @@ void for_each_group(const Run& run, const Plan& p, int32_t n_busy, int32_t step,
     const int32_t start = item % items * grain, end = start + grain < n_units ? start + grain : n_units;
     for (int32_t i = start; i < end; ++i)
       for (int32_t row = 0; row < n_rows; row += p.row_block)
-        f(e, i * step, p.first[e] + row, n_rows - row < p.row_block ? n_rows - row : p.row_block, thread);
+        f(e, i, p.first[e] + row, n_rows - row < p.row_block ? n_rows - row : p.row_block, thread);
   });
 }
 
@@ -145,7 +144,8 @@ void run_experts(const Run& run) {
   Matrix all[kMaxWeights];
   for (int32_t i = 0; i < p.n_weights; ++i) all[i] = matrix_of(run, *p.weights[i].w);
   const bool gated = p.n_weights == 2, alike = gated && all[0].w.dtype == all[1].w.dtype;
-  for_each_group(run, p, n_busy, gated ? 1 : 2, [&](int32_t e, int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
+  const int32_t n_units = gated ? ceil_div(p.out, kTileRows) : n_pairs_of(matrix_of_expert(all[0], 0).w);
+  for_each_unit(run, p, n_busy, n_units, [&](int32_t e, int32_t unit, int32_t row, int32_t n_rows, int32_t thread) {
     float* const y = p.acc + size_t(thread) * p.acc_floats();
     float* const u = y + n_rows * kTileRows;
     const auto put = [&](int32_t g, const float* from) {
@@ -159,16 +159,16 @@ void run_experts(const Run& run) {
     };
     const Matrix first = matrix_of_expert(all[0], e);
     if (!gated) {
-      const Pair pair = pair_of(first, group);
-      product(pair, 0, y), put(group, y);
-      if (pair.group[1] != group) put(group + 1, u);
+      const Pair pair = pair_of(first, unit);
+      product(pair, 0, y), put(pair.group[0], y);
+      if (pair.group[1] != pair.group[0]) put(pair.group[1], u);
       return;
     }
     const Matrix second = matrix_of_expert(all[1], e);
-    if (alike) product({{first, second}, {group, group}}, 0, y);
-    else product({{first, first}, {group, group}}, 0, y), product({{second, second}, {group, group}}, 1, u);  // each leaves its product twice
+    if (alike) product({{first, second}, {unit, unit}}, 0, y);
+    else product({{first, first}, {unit, unit}}, 0, y), product({{second, second}, {unit, unit}}, 1, u);  // each leaves its product twice
     gate(y, y, u, size_t(n_rows) * kTileRows);
-    put(group, y);
+    put(unit, y);
   });
 }
 

@@ -120,10 +120,9 @@ void finish(const Weights& w, const Tensor* residual, const Tensor& out, int32_t
   }
 }
 
-// Calls f(group, first_row, n_rows, thread) for every `step`th group of 16 rows of one weight, in parallel.
+// Calls f(unit, first_row, n_rows, thread) for every unit, of 32 rows of weights, in parallel.
 template <typename F>
-void for_each_group(const Run& run, const Plan& p, const Weights& w, int32_t step, F&& f) {
-  const int32_t n_units = ceil_div(ceil_div(w.w->rows(), kTileRows), step);
+void for_each_unit(const Run& run, const Plan& p, int32_t n_units, F&& f) {
   const int64_t unit = int64_t(p.n_rows) * p.n * kTileRows * 2;
   const int32_t fewest = units_per_item(unit), most = n_units / kMaxItems;
   const int32_t grain = most > fewest ? most : fewest;
@@ -131,25 +130,30 @@ void for_each_group(const Run& run, const Plan& p, const Weights& w, int32_t ste
     const int32_t end = (item + 1) * grain < n_units ? (item + 1) * grain : n_units;
     for (int32_t i = item * grain; i < end; ++i)
       for (int32_t row = 0; row < p.n_rows; row += p.row_block)
-        f(i * step, row, p.n_rows - row < p.row_block ? p.n_rows - row : p.row_block, thread);
+        f(i, row, p.n_rows - row < p.row_block ? p.n_rows - row : p.row_block, thread);
   });
 }
 
+// All weights in one go, so that nobody waits between them.
 void run_pairs(const Run& run, const Tensor* residual) {
   const Plan p = make_plan(run.call, run.kernels, run.pool.size(), run.scratch);
   prepare_rows(run, p);
+  Matrix m[kMaxPairs];
+  InputRows x[kMaxPairs];
+  int32_t n_pairs[kMaxPairs], n_units = 0;
   for (int32_t i = 0; i < p.n_weights; ++i) {
-    const Weights& w = p.weights[i];
-    const Matrix m = matrix_of(run, *w.w);
-    const InputRows x = p.rows_of(w);
-    for_each_group(run, p, w, 2, [&](int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
-      float* const acc = p.acc_of(thread);
-      const Pair pair = pair_of(m, group);
-      multiply(run, pair, x, row, n_rows, p.tiles_of(thread), acc);
-      finish(w, residual, run.call.out[i], group, row, n_rows, acc);
-      if (pair.group[1] != group) finish(w, residual, run.call.out[i], group + 1, row, n_rows, acc + n_rows * kTileRows);
-    });
+    m[i] = matrix_of(run, *p.weights[i].w), x[i] = p.rows_of(p.weights[i]);
+    n_units += n_pairs[i] = n_pairs_of(m[i].w);
   }
+  for_each_unit(run, p, n_units, [&](int32_t unit, int32_t row, int32_t n_rows, int32_t thread) {
+    int32_t i = 0;
+    for (; unit >= n_pairs[i]; ++i) unit -= n_pairs[i];
+    float* const acc = p.acc_of(thread);
+    const Pair pair = pair_of(m[i], unit);
+    multiply(run, pair, x[i], row, n_rows, p.tiles_of(thread), acc);
+    for (int32_t t = 0; t < (pair.group[1] == pair.group[0] ? 1 : 2); ++t)
+      finish(p.weights[i], residual, run.call.out[i], pair.group[t], row, n_rows, acc + size_t(t * n_rows) * kTileRows);
+  });
 }
 
 }  // namespace
@@ -169,7 +173,7 @@ void run_gated_linears(const Run& run) {
   const InputRows gate_x = p.rows_of(p.weights[0]), up_x = p.rows_of(p.weights[1]);
   const bool alike = gate_w.w.dtype == up_w.w.dtype;
   const auto gate = run.kernels.gate[size_t(run.call.attrs.act)];
-  for_each_group(run, p, p.weights[0], 1, [&](int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
+  for_each_unit(run, p, ceil_div(gate_w.w.rows(), kTileRows), [&](int32_t group, int32_t row, int32_t n_rows, int32_t thread) {
     float* const g = p.acc_of(thread);
     float* const u = g + n_rows * kTileRows;
     if (alike) {

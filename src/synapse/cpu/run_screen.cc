@@ -50,19 +50,20 @@ void run_norm_screen(const Run& run) {
   const Matrix m = matrix_of(run, run.call.in[3]);
   const auto screen = run.kernels.formats[size_t(m.w.dtype)].screen;
   SYN_CHECK(screen && m.packed.low);
-  const int32_t n_blocks = m.w.cols() / kBlock, n_groups = ceil_div(m.w.rows(), kTileRows), n_pairs = ceil_div(n_groups, 2);
+  const int32_t n_blocks = m.w.cols() / kBlock, n_pairs = n_pairs_of(m.w);
   const int32_t grain = ceil_div(n_pairs, kItems);
   plane_norms(p.norms, p.x.quantised, n_blocks);
   parallel(run, ceil_div(n_pairs, grain), int64_t(m.w.size()), [&](int32_t item, int32_t) {
     for (int32_t i = item * grain; i < (item + 1) * grain && i < n_pairs; ++i) {
-      const int32_t first = 2 * i, second = first + 1 < n_groups ? first + 1 : first;
-      const uint8_t* const high[] = {planes_of(m, first).high, planes_of(m, second).high};
+      const Pair pair = pair_of(m, i);
+      const uint8_t* const high[] = {planes_of(m, pair.group[0]).high, planes_of(m, pair.group[1]).high};
       float upper[2 * kTileRows], most[2], best[2];
       screen(upper, most, best, high, &p.x.quantised, p.norms, n_blocks);
-      for (int32_t k = 0; k <= second - first; ++k) {
-        std::memcpy(f32_out(run.call.out[0]) + size_t(first + k) * kTileRows, upper + k * kTileRows,
-                    size_t(columns_of(m.w.rows(), first + k)) * sizeof(float));
-        f32_out(run.call.out[1])[first + k] = most[k], f32_out(run.call.out[2])[first + k] = best[k];
+      for (int32_t k = 0; k < 2; ++k) {  // the same twice where a group has no second
+        const int32_t group = pair.group[k];
+        std::memcpy(f32_out(run.call.out[0]) + size_t(group) * kTileRows, upper + k * kTileRows,
+                    size_t(columns_of(m.w.rows(), group)) * sizeof(float));
+        f32_out(run.call.out[1])[group] = most[k], f32_out(run.call.out[2])[group] = best[k];
       }
     }
   });

@@ -29,9 +29,9 @@ PlaneRows planes_of(const Matrix& m, int32_t group) {
   return {m.packed.rows + blocks * kHighBytes, m.packed.low + blocks * kLowBytes};
 }
 
-Pair pair_of(const Matrix& m, int32_t group) {
-  const int32_t last = ceil_div(m.w.rows(), kTileRows) - 1;
-  return {{m, m}, {group, group < last ? group + 1 : last}};
+Pair pair_of(const Matrix& m, int32_t i) {
+  const int32_t second = i + n_pairs_of(m.w);
+  return {{m, m}, {i, second < ceil_div(m.w.rows(), kTileRows) ? second : i}};
 }
 
 namespace {

@@ -40,8 +40,10 @@ struct Pair {
   Matrix m[2];
   int32_t group[2];
 };
-// Groups group .. of one weight; the last one may be alone.
-Pair pair_of(const Matrix& m, int32_t group);
+// Pair i of the groups of one weight: one of its first half and one of its second, each in order, so that who takes neighbouring
+// pairs reads two streams of memory. In the last pair of an odd number both are the same.
+inline int32_t n_pairs_of(const Tensor& w) { return ceil_div(ceil_div(w.rows(), kTileRows), 2); }
+Pair pair_of(const Matrix& m, int32_t i);
 
 // acc (2, n_rows, 16) = rows first_row .. of x times the pair's weights; rows past the end of one repeat its last. `tiles` are
 // two, scratch for quantised weights.

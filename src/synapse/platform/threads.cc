@@ -82,6 +82,12 @@ bool pin_thread(pthread_t thread, int32_t cpu) {
   return pthread_setaffinity_np(thread, sizeof set, &set) == 0;
 }
 
+// The items that a thread takes first: neighbours, for the memory they read. Others take what is left of them.
+struct alignas(64) Share {
+  Word next{0};
+  uint32_t end = 0;
+};
+
 class Pool;
 struct Worker {
   Pool* pool;
@@ -126,8 +132,12 @@ class Pool : public ThreadPool {
       for (int32_t item = 0; item < n_items && !cancelled(); ++item) task(context, item, 0);
       return;
     }
-    task_ = task, context_ = context, n_items_ = uint32_t(n_items);
-    next_.store(0, std::memory_order_relaxed);
+    task_ = task, context_ = context;
+    for (int32_t i = 0; i < n_threads_; ++i) {
+      const auto first_of = [&](int32_t share) { return uint32_t(int64_t(n_items) * share / n_threads_); };
+      shares_[i].next.store(first_of(i), std::memory_order_relaxed);
+      shares_[i].end = first_of(i + 1);
+    }
     open(n_items - 1);
     take_items(0);
     close();
@@ -135,9 +145,12 @@ class Pool : public ThreadPool {
 
  private:
   void take_items(int32_t thread) {
-    uint32_t item;
-    while (!cancelled() && (item = next_.fetch_add(1, std::memory_order_relaxed)) < n_items_)
-      task_(context_, int32_t(item), thread);
+    for (int32_t i = 0; i < n_threads_; ++i) {
+      Share& share = shares_[(thread + i) % n_threads_];
+      uint32_t item;
+      while (!cancelled() && (item = share.next.fetch_add(1, std::memory_order_relaxed)) < share.end)
+        task_(context_, int32_t(item), thread);
+    }
   }
 
   void open(int32_t n_wanted) {
@@ -199,14 +212,12 @@ class Pool : public ThreadPool {
   }
 
   alignas(64) Word gate_{0};
-  alignas(64) Word next_{0};
   alignas(64) Word bell_{0};  // rung when the gate opens and somebody is parked
   Word parked_{0};
   std::atomic<bool> stop_{false};
 
   alignas(64) Task task_ = nullptr;  // of this turn; written while nobody is inside
   void* context_ = nullptr;
-  uint32_t n_items_ = 0;
   const bool* cancel_ = nullptr;
 
   Region memory_;  // where this object lies
@@ -215,6 +226,7 @@ class Pool : public ThreadPool {
   bool may_spin_;
   Spinner caller_;
   Worker workers_[255];
+  Share shares_[256];
 };
 
 }  // namespace

@@ -26,8 +26,8 @@ class ThreadPool {
   bool cancelled() const;
 
   // Calls task(context, item, thread) once for every item in 0 .. n_items-1, on any thread
-  // (0 .. size()-1, 0 being the caller), and returns when all are done. Items are handed out in
-  // ascending order from a shared counter. Not reentrant; one caller at a time. Workers run in the default
+  // (0 .. size()-1, 0 being the caller), and returns when all are done. Every thread begins with neighbouring items in
+  // ascending order, and then takes what others have left of theirs. Not reentrant; one caller at a time. Workers run in the default
   // floating-point mode.
   using Task = void (*)(void* context, int32_t item, int32_t thread);
   void run(int32_t n_items, Task task, void* context);
