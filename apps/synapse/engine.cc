@@ -38,14 +38,30 @@ Processor::~Processor() {
   platform::ThreadPool::destroy(threads_);
 }
 
-Status Processor::pack(std::span<const Tensor> matrices, const Tensor& in_planes, const Source& source) {
-  SYN_TRY(region, Region::make(PackedWeights::bytes(matrices, in_planes)));
-  const PackedWeights::Release release = {
+Result<Region> Processor::pack(const PackedSet& set, const Source& source) {
+  SYN_TRY(region, Region::make(set.bytes()));
+  const ReleasePart release = {
       [](void* from, std::span<const uint8_t> part) { static_cast<const Source*>(from)->release(part); }, const_cast<Source*>(&source)};
-  SYN_TRY(packed, PackedWeights::make(matrices, in_planes, *threads_, release, device_->packed(), region.arena()));
-  packed_.push_back(std::move(region));
-  device_->read_from(packed);
+  synapse::pack(region.bytes().data(), set, *threads_, release);
+  return std::move(region);
+}
+
+Status Processor::read_at(const PackedSet& set, const uint8_t* packed) {
+  SYN_TRY(table, Region::make(PackedWeights::table_bytes(set)));
+  SYN_TRY(weights, PackedWeights::make(set, packed, device_->packed(), table.arena()));
+  packed_.push_back(std::move(table));
+  device_->read_from(weights);
   return {};
+}
+
+Status Processor::read_packed(const PackedSet& set, Region packed) {
+  packed_.push_back(std::move(packed));
+  return read_at(set, packed_.back().bytes().data());
+}
+
+Status Processor::read_packed(const PackedSet& set, PackFile packed) {
+  packed_files_.push_back(std::move(packed));
+  return read_at(set, packed_files_.back().bytes());
 }
 
 Result<std::unique_ptr<Vocabulary>> Vocabulary::open(Source& source) {
@@ -139,23 +155,34 @@ Status Engine::build_model(bool expand) {
   return {};
 }
 
+Result<PackedSet> Engine::packable(Region& list) {
+  SYN_TRY(region, Region::make(matrices_bytes(*model_) + Arena::kAlign));
+  list = std::move(region);
+  SYN_TRY(all, list_matrices(*model_, processor_->device(), list.arena()));
+  const std::span<const uint8_t> own = model_region_.bytes();
+  size_t n = 0;
+  for (const Tensor& w : all) {  // not what was made when the model was built: that would be there twice
+    const auto* data = static_cast<const uint8_t*>(w.data);
+    if (data < own.data() || data >= own.data() + own.size()) all[n++] = w;
+  }
+  return PackedSet{all.first(n), flags_.full_head || !model_->is_plain_head() ? Tensor{} : model_->head_weight()};
+}
+
 Status Engine::pack_weights() {
   if (flags_.no_repack || model_->all_float()) return {};
-  SYN_TRY(region, Region::make(matrices_bytes(*model_) + Arena::kAlign));
-  SYN_TRY(all, list_matrices(*model_, processor_->device(), region.arena()));
-  const std::span<const uint8_t> own = model_region_.bytes();
-  std::vector<Tensor> mapped;  // not what was made when the model was built: that would be there twice
-  for (const Tensor& w : all) {
-    const auto* data = static_cast<const uint8_t*>(w.data);
-    if (data < own.data() || data >= own.data() + own.size()) mapped.push_back(w);
-  }
-  const Tensor in_planes = flags_.full_head || !model_->is_plain_head() ? Tensor{} : model_->head_weight();
-  const size_t bytes = PackedWeights::bytes(mapped, in_planes), available = platform::resources().memory_available;
+  Region list;
+  SYN_TRY(set, packable(list));
+  source_->expect_few_reads();
+  const PackPlace place(set, *source_);
+  if (std::optional<PackFile> file = place.find()) return processor_->read_packed(set, std::move(*file));
+  const size_t bytes = set.bytes(), available = platform::resources().memory_available;
   if (bytes > available) {
-    note("weights: " + human_bytes(bytes) + " to pack them, available are " + human_bytes(available) + "; they are read from the file as it is, slower");
+    note("weights: " + human_bytes(bytes) + " to pack them, available are " + human_bytes(available) +
+         "; they are read from the file as it is, slower (`synapse pack` keeps them packed in a file)");
     return {};
   }
-  return processor_->pack(mapped, in_planes, *source_);
+  SYN_TRY(packed, processor_->pack(set, *source_));
+  return processor_->read_packed(set, std::move(packed));
 }
 
 MemoryPlan Engine::plan(int32_t n_positions) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "flags.h"
+#include "pack_file.h"
 #include "synapse/cpu/cpu_device.h"
 #include "synapse/platform/region.h"
 #include "synapse/import/source.h"
@@ -24,15 +25,21 @@ class Processor {
   int32_t n_threads() const { return threads_->size(); }
   platform::ThreadPool& threads() { return *threads_; }
   CpuDevice& device() { return *device_; }
-  // Linears read these matrices packed from now on; `source` gives its pages back as they are.
-  Status pack(std::span<const Tensor> matrices, const Tensor& in_planes, const Source& source);
+  // The matrices of this set, packed into what is returned; `source` gives its pages back as they are.
+  Result<Region> pack(const PackedSet& set, const Source& source);
+  // Linears read them there from now on.
+  Status read_packed(const PackedSet& set, Region packed);
+  Status read_packed(const PackedSet& set, PackFile packed);
 
  private:
   Processor() = default;
   const Kernels* kernels_ = nullptr;
   platform::ThreadPool* threads_ = nullptr;
   std::unique_ptr<CpuDevice> device_;
-  std::vector<Region> packed_;
+  Status read_at(const PackedSet& set, const uint8_t* packed);
+
+  std::vector<Region> packed_;  // and their tables
+  std::vector<PackFile> packed_files_;
 };
 
 // The tokenizer of a source in memory of its own; an error when the source has none.
@@ -79,6 +86,8 @@ class Engine {
   Result<int32_t> choose_context();
   // The weights as they are read fastest, unless --no-repack or memory forbids it. REQUIRES build_model
   Status pack_weights();
+  // What that packs. Views `list`, and the head is in planes unless --full-head.
+  Result<PackedSet> packable(Region& list);
   // Opens the one stream, of that context. `reach`: the positions that this run can come to, for the warning that
   // memory is short.
   Result<Session*> start(int32_t reach);

@@ -25,13 +25,14 @@ void add_render(CLI::App& app, Action& action);
 void add_convert(CLI::App& app, Action& action);
 void add_quantize(CLI::App& app, Action& action);
 void add_imatrix(CLI::App& app, Action& action);
+void add_pack(CLI::App& app, Action& action);
 void add_eval(CLI::App& app, Action& action);
 void add_trace(CLI::App& app, Action& action);
 void add_synth(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 inline constexpr void (*kVerbs[])(CLI::App&, Action&) = {add_run, add_chat, add_list, add_show, add_tokenize, add_detokenize,
-                                                          add_logits, add_embed, add_render, add_convert, add_quantize, add_imatrix, add_eval, add_trace,
+                                                          add_logits, add_embed, add_render, add_convert, add_quantize, add_imatrix, add_pack, add_eval, add_trace,
                                                           add_synth, add_bench, add_doctor};
 
 // A subcommand whose action runs when it was the one given. Environment twins are read for that one alone.

@@ -4,8 +4,10 @@
 Runs the binary that SYNAPSE_BINARY names (default: build/release/synapse) on the bundled model.
 """
 import fcntl
+import json
 import os
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -63,6 +65,40 @@ class Run(Case):
         tests = [self.json_of(synapse("bench", "-m", MODEL, "-p", "4", "-n", "0", "-r", "1", "--json", env={"SYNAPSE_NO_REPACK": given}))
                  for given in ("0", "1")]
         self.assertEqual([test["repack"] for test in tests], [True, False])
+
+    def test_weights_packed_in_a_file_give_the_same_text(self):
+        model, env = str(self.folder / "model.gguf"), {"XDG_CACHE_HOME": str(self.folder)}
+        shutil.copy(MODEL, model)
+        run = ["run", "-m", model, "-p", "Once upon a time", "-n", "24", "--temp", "0"]
+        text = self.data_of(synapse(*run, env=env))
+        self.assert_ends(synapse("pack", "-m", model, "--remove", env=env), 1, "is not there")
+
+        packed = Path(self.data_of(synapse("pack", "-m", model, env=env)).strip())
+        self.assertEqual(packed.parent, self.folder / "synapse/pack")
+        written = packed.stat()
+        self.assertIn("there already", synapse("pack", "-m", model, env=env).stderr.decode())
+        self.assertEqual(packed.stat().st_mtime_ns, written.st_mtime_ns)
+        done = synapse(*run, env=env)
+        self.assertEqual((done.stdout.decode(), done.stderr), (text, b""))
+        whole = json.loads(self.data_of(synapse("pack", "-m", model, "--full-head", "--json", env=env)))
+        self.assertNotEqual(whole["path"], str(packed))
+
+        # It is this file that is read: other weights in it write another text.
+        data = bytearray(packed.read_bytes())
+        data[4096 + len(data) // 4:4096 + len(data) // 2] = data[4096 + len(data) // 2:][:len(data) // 2 - len(data) // 4]
+        packed.write_bytes(data)
+        self.assertNotEqual(synapse(*run, env=env).stdout.decode(), text)
+        # One that is cut off, or another model's, is not.
+        for damage in (data[:-1], b"x" + data[1:], b""):
+            packed.write_bytes(damage)
+            done = synapse(*run, env=env)
+            self.assertEqual(done.stdout.decode(), text)
+            self.assertIn("ignored", done.stderr.decode())
+        self.assertEqual(Path(self.data_of(synapse("pack", "-m", model, env=env)).strip()), packed)
+        os.utime(model, (1, 1))  # a model of another date is another model
+        self.assertNotEqual(Path(self.data_of(synapse("pack", "-m", model, env=env)).strip()), packed)
+        self.data_of(synapse("pack", "-m", model, "--remove", env=env))
+        self.assert_ends(synapse("pack", "-m", model, env={"XDG_CACHE_HOME": "", "HOME": ""}), 1, "XDG_CACHE_HOME")
 
     def test_the_whole_head_gives_the_same_text(self):
         for sampler in (["--temp", "0"], ["--temp", "0.9", "--top-k", "0", "--top-p", "1", "--min-p", "0"], ["--top-k", "3", "--dry-multiplier", "0.8"], []):

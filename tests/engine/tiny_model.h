@@ -80,8 +80,12 @@ class Engine {
     const auto matrices = list_matrices(*model_, device_, arena(matrices_bytes(*model_)));
     SYN_CHECK(matrices.ok());
     size_t released = 0;
-    const PackedWeights::Release release = {[](void* n, std::span<const uint8_t> part) { *static_cast<size_t*>(n) += part.size(); }, &released};
-    const auto packed = PackedWeights::make(*matrices, in_planes, *pool_, release, nullptr, arena(PackedWeights::bytes(*matrices, in_planes)));
+    const ReleasePart release = {[](void* n, std::span<const uint8_t> part) { *static_cast<size_t*>(n) += part.size(); }, &released};
+    const PackedSet set = {*matrices, in_planes};
+    Arena& bytes = arena(set.bytes() + Arena::kAlign);
+    auto* const to = static_cast<uint8_t*>(bytes.alloc(set.bytes()));
+    synapse::pack(to, set, *pool_, release);
+    const auto packed = PackedWeights::make(set, to, nullptr, arena(PackedWeights::table_bytes(set)));
     SYN_CHECK(packed.ok());
     device_.read_from(*packed);
     return released;

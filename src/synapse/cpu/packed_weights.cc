@@ -43,32 +43,34 @@ void pack_group(const Tensor& w, size_t group, uint8_t* to, uint8_t* low) {
   else pack_rows(to, w.dtype, rows, n_blocks);
 }
 
-}  // namespace
-
-size_t PackedWeights::bytes(std::span<const Tensor> matrices, const Tensor& in_planes) {
-  size_t n = sizeof(PackedWeights) + 2 * Arena::kAlign + matrices.size() * (sizeof(Matrix) + 2 * Arena::kAlign);
-  for (const Tensor& w : matrices) {
-    const Bytes bytes = packed_bytes(w, in_planes);
-    if (can_pack(w)) n += groups_of(w) * (bytes.rows + bytes.low);
+// f(w, bytes of a group, offset of its rows, offset of its low planes) for each matrix of the set that is packed; returns the bytes of all.
+template <typename F>
+size_t walk(const PackedSet& set, F&& f) {
+  size_t at = 0;
+  const auto take = [&](size_t bytes) {
+    const size_t start = Arena::align_up(at, Arena::kAlign);
+    at = start + bytes;
+    return start;
+  };
+  for (const Tensor& w : set.matrices) {
+    if (!can_pack(w)) continue;
+    const Bytes size = packed_bytes(w, set.in_planes);
+    const size_t rows = take(groups_of(w) * size.rows), low = take(groups_of(w) * size.low);
+    f(w, size, rows, low);
   }
-  return n;
+  return at;
 }
 
-Result<const PackedWeights*> PackedWeights::make(std::span<const Tensor> matrices, const Tensor& in_planes, platform::ThreadPool& pool,
-                                                 const Release& release, const PackedWeights* others, Arena& arena) {
-  void* place = arena.alloc(sizeof(PackedWeights), alignof(PackedWeights));
-  if (!place) return fail(Code::out_of_memory, "packed weights: no room in their arena");
-  PackedWeights* all = new (place) PackedWeights;
-  SYN_TRY(table, arena.zeroed<Matrix>(matrices.size(), "table of packed weights"));
-  size_t n = 0;
-  for (const Tensor& w : matrices) {
-    if (!can_pack(w)) continue;
+}  // namespace
+
+size_t PackedSet::bytes() const {
+  return walk(*this, [](const Tensor&, Bytes, size_t, size_t) {});
+}
+
+void pack(uint8_t* to, const PackedSet& set, platform::ThreadPool& pool, const ReleasePart& release) {
+  walk(set, [&](const Tensor& w, Bytes size, size_t rows_at, size_t low_at) {
     const size_t n_groups = groups_of(w), bytes = group_bytes(w);
-    const Bytes size = packed_bytes(w, in_planes);
-    uint8_t* const packed = static_cast<uint8_t*>(arena.alloc(n_groups * size.rows));
-    uint8_t* const low = size.low ? static_cast<uint8_t*>(arena.alloc(n_groups * size.low)) : nullptr;
-    if (!packed || (size.low && !low)) return fail(Code::out_of_memory, "packed weights: no room for ", n_groups * bytes, " bytes");
-    table[n++] = {w.data, {packed, low}, w.rows(), w.cols(), w.dtype};
+    uint8_t *const packed = to + rows_at, *const low = size.low ? to + low_at : nullptr;
     const size_t per_piece = std::max<size_t>(kPieceBytes / bytes, 1), per_step = std::max<size_t>(kStepBytes / bytes, 1);
     for (size_t first = 0; first < n_groups; first += per_step) {
       const size_t count = std::min<size_t>(per_step, n_groups - first);
@@ -79,7 +81,33 @@ Result<const PackedWeights*> PackedWeights::make(std::span<const Tensor> matrice
       const size_t done = std::min<size_t>((first + count) * bytes, w.bytes()) - first * bytes;
       release.call(release.context, {static_cast<const uint8_t*>(w.data) + first * bytes, done});
     }
+  });
+}
+
+void unpack_blocks(uint8_t* to, const Tensor& w, const Packed& packed, int32_t row, size_t first, size_t n) {
+  const size_t group = size_t(row / kTileRows);
+  const int32_t r = row % kTileRows;
+  if (packed.low) {
+    const size_t block = group * size_t(w.cols() / kBlock) + first;
+    return unpack_plane_row(to, packed.rows + block * kHighBytes, packed.low + block * kLowBytes, r, n);
   }
+  const size_t skipped = size_t(kTileRows) * first * size_t(info(w.dtype).block_bytes);
+  unpack_row(to, w.dtype, packed.rows + group * group_bytes(w) + skipped, r, n);
+}
+
+size_t PackedWeights::table_bytes(const PackedSet& set) {
+  return sizeof(PackedWeights) + set.matrices.size() * sizeof(Matrix) + 2 * Arena::kAlign;
+}
+
+Result<const PackedWeights*> PackedWeights::make(const PackedSet& set, const uint8_t* bytes, const PackedWeights* others, Arena& arena) {
+  void* place = arena.alloc(sizeof(PackedWeights), alignof(PackedWeights));
+  if (!place) return fail(Code::out_of_memory, "packed weights: no room for their table");
+  PackedWeights* all = new (place) PackedWeights;
+  SYN_TRY(table, arena.zeroed<Matrix>(set.matrices.size(), "table of packed weights"));
+  size_t n = 0;
+  walk(set, [&](const Tensor& w, Bytes size, size_t rows_at, size_t low_at) {
+    table[n++] = {w.data, {bytes + rows_at, size.low ? bytes + low_at : nullptr}, w.rows(), w.cols(), w.dtype};
+  });
   all->matrices_ = table.first(n), all->others_ = others;
   std::sort(all->matrices_.begin(), all->matrices_.end(), [](const Matrix& a, const Matrix& b) { return a.source < b.source; });
   return all;

@@ -94,12 +94,17 @@ std::vector<fs::path> model_folders() {
   return folders;
 }
 
-fs::path fetched_folder() {
+fs::path cache_folder() {
   for (const auto& [variable, below] : {std::pair("XDG_CACHE_HOME", ""), {"HOME", ".cache"}}) {
     const char* value = std::getenv(variable);
-    if (value && *value) return fs::path(value) / below / "synapse/models";
+    if (value && *value) return fs::path(value) / below / "synapse";
   }
   return {};
+}
+
+fs::path fetched_folder() {
+  const fs::path cache = cache_folder();
+  return cache.empty() ? cache : cache / "models";
 }
 
 std::vector<NamedModel> list_models() {

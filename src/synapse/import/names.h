@@ -14,8 +14,9 @@ namespace synapse {
 // (../../models/bundled beside it), the prefix it is installed under (../share/synapse/models).
 std::vector<std::filesystem::path> model_folders();
 
-// Where tools/get_models puts models: $XDG_CACHE_HOME/synapse/models, else ~/.cache/synapse/models; empty when there is
-// no home either. There NAME:TAG is the one file that begins with NAME-TAG.
+// $XDG_CACHE_HOME/synapse, else ~/.cache/synapse; empty when there is no home either.
+std::filesystem::path cache_folder();
+// Where tools/get_models puts models: "models" in there. NAME:TAG is the one file that begins with NAME-TAG.
 std::filesystem::path fetched_folder();
 
 struct NamedModel {

@@ -212,6 +212,13 @@ Result<TokenizerSpec> Source::read_rwkv_tokenizer() {
 void Source::drop_tokenizer() {
   tokenizer_.reset();
   tokenizer_region_ = Region();
+  if (form_ != Form::gguf || checkpoint_.tensors.empty()) return;
+  const uint8_t *const file = files_[0].bytes().data(), *first = file + files_[0].bytes().size();
+  for (const NamedTensor& named : checkpoint_.tensors) {
+    const auto* data = static_cast<const uint8_t*>(named.tensor.data);
+    if (data >= file && data < first) first = data;
+  }
+  release({file, size_t(first - file)});
 }
 
 std::vector<int32_t> Source::end_ids() {
@@ -232,6 +239,10 @@ void Source::release(std::span<const uint8_t> part) const {
     const std::span<const uint8_t> all = file.bytes();
     if (part.data() >= all.data() && part.data() + part.size() <= all.data() + all.size()) file.release(part);
   }
+}
+
+void Source::expect_few_reads() const {
+  for (const platform::MappedFile& file : files_) file.expect_few_reads();
 }
 
 }  // namespace synapse

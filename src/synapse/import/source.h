@@ -41,6 +41,8 @@ class Source {
 
   // These bytes of a mapped file may leave memory; they come back when read.
   void release(std::span<const uint8_t> part) const;
+  // Most of what is read of the mapped files from now on is read elsewhere.
+  void expect_few_reads() const;
 
  private:
   Source();

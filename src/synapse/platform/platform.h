@@ -23,6 +23,7 @@ class MappedFile {
   static Result<MappedFile> open(const char* path);  // regular files only; the message names the path
   std::span<const uint8_t> bytes() const { return bytes_; }
   void release(std::span<const uint8_t> part) const;  // its pages may leave memory; they come back when read
+  void expect_few_reads() const;  // a read brings no large page with it
 
  private:
   std::span<const uint8_t> bytes_;

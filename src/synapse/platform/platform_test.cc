@@ -57,6 +57,7 @@ TEST(MappedFile, HoldsTheBytesOfTheFile) {
   MappedFile moved = std::move(*file);
   EXPECT_TRUE(file->bytes().empty());
   ASSERT_EQ(moved.bytes().size(), text.size());
+  moved.expect_few_reads();
   moved.release(moved.bytes().subspan(10));  // must come back when read
   EXPECT_EQ(std::string(moved.bytes().begin(), moved.bytes().end()), text);
 }

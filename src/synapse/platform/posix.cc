@@ -107,6 +107,8 @@ void MappedFile::release(std::span<const uint8_t> part) const {
   if (from < to) madvise(const_cast<uint8_t*>(bytes_.data()) + from, to - from, MADV_DONTNEED);
 }
 
+void MappedFile::expect_few_reads() const { madvise(const_cast<uint8_t*>(bytes_.data()), bytes_.size(), MADV_NOHUGEPAGE); }
+
 NewFile::NewFile(NewFile&& other) noexcept
     : fd_(other.fd_),
       bytes_(other.bytes_),

@@ -41,7 +41,7 @@ struct Matrices final : Recorder {
 
 size_t matrices_bytes(const Model& model) { return (model.weights().size() * kPartsOfWeight + 1) * sizeof(Tensor); }
 
-Result<std::span<const Tensor>> list_matrices(const Model& model, Device& device, Arena& arena) {
+Result<std::span<Tensor>> list_matrices(const Model& model, Device& device, Arena& arena) {
   SYN_TRY(room, arena.zeroed<Tensor>(model.weights().size() * kPartsOfWeight + 1, "list of matrices"));
   Matrices found;
   found.all = room;
@@ -54,7 +54,7 @@ Result<std::span<const Tensor>> list_matrices(const Model& model, Device& device
   const Tensor ids = cx.make(DType::i32, {1});
   const Tensor x = model.forward(cx, ids, batch, nullptr);
   if (model.writes_text()) model.head(cx, x);
-  return std::span<const Tensor>(found.all.first(found.n));
+  return found.all.first(found.n);
 }
 
 }  // namespace synapse

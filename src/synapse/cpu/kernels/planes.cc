@@ -41,6 +41,19 @@ void pack_planes(uint8_t* high, uint8_t* low, const uint8_t* const rows[kTileRow
     }
 }
 
+void unpack_plane_row(uint8_t* to, const uint8_t* high, const uint8_t* low, int32_t row, size_t n_blocks) {
+  const size_t r = size_t(row);
+  for (size_t block = 0; block < n_blocks; ++block, high += kHighBytes, low += kLowBytes, to += kBlockBytes) {
+    std::memcpy(to, high + 2 * r, 2);
+    for (size_t i = 0; i < kHalf; ++i) {
+      const size_t at = kTileRows * (i & ~size_t(3)) + 4 * r + i % 4;
+      const uint8_t h = high[kHighNibbles + at], l = low[at];
+      to[2 + i] = uint8_t(((h << 4) | (l & 15)) ^ 0x80);
+      to[2 + i + kHalf] = uint8_t(((h & 0xF0) | (l >> 4)) ^ 0x80);
+    }
+  }
+}
+
 void plane_norms(float* norms, const QuantRows& x, int32_t n_blocks) {
   for (int32_t block = 0; block < n_blocks; ++block) {
     const int8_t* const q = x.q + size_t(block) * kBlock;

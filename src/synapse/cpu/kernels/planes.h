@@ -17,6 +17,9 @@ inline constexpr int32_t kMostPlaneBlocks = 16384;  // of a row
 // 16 rows of n_blocks blocks of Q8_0.
 void pack_planes(uint8_t* high, uint8_t* low, const uint8_t* const rows[kTileRows], size_t n_blocks);
 
+// One row of them back.
+void unpack_plane_row(uint8_t* to, const uint8_t* high, const uint8_t* low, int32_t row, size_t n_blocks);
+
 // Of each block of a row of x, rounded up: its norm / kNormSteps, of which norm bytes are multiples.
 void plane_norms(float* norms, const QuantRows& x, int32_t n_blocks);
 
