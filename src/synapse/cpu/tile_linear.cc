@@ -92,13 +92,13 @@ void multiply(const Run& run, const Pair& pair, const InputRows& in, int32_t fir
   }
   const QuantRows x = rows_from(in, first_row);
   const int32_t n_blocks = x.n / kBlock;
-  if (n_rows == 1 && format.dot_packed && groups[0].packed.group && groups[1].packed.group) {
+  if (n_rows <= format.most_packed_rows && groups[0].packed.group && groups[1].packed.group) {
     const PackedRows packed[] = {groups[0].packed, groups[1].packed};
-    return format.dot_packed(acc, packed, &x, n_blocks);
+    return format.dot_packed(acc, packed, &x, n_rows, n_blocks);
   }
-  if (n_rows == 1 && format.dot_planes && groups[0].planes.high && groups[1].planes.high) {
+  if (n_rows <= format.most_packed_rows && format.dot_planes && groups[0].planes.high && groups[1].planes.high) {
     const PlaneRows planes[] = {groups[0].planes, groups[1].planes};
-    return format.dot_planes(acc, planes, &x, n_blocks);
+    return format.dot_planes(acc, planes, &x, n_rows, n_blocks);
   }
   std::memset(acc, 0, size_t(2 * n_rows) * kTileRows * sizeof(float));
   for (int32_t block = 0; block < n_blocks; block += kTileBlocks) {

@@ -17,3 +17,5 @@ SYN_INLINE VI dot4(VI acc, const DotW& w, const DotX& x, int g) {
   const int8x16_t v = vreinterpretq_s8_s32(vdupq_n_s32(four));
   return each_part<VI>([&](int i) { return (PI)vdotq_s32((int32x4_t)acc.p[i], w.p[i], v); });
 }
+
+constexpr int kPackedRows = 1;  // of x that packed weights without parts meet in registers before tiles are faster

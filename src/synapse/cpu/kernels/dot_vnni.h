@@ -22,3 +22,4 @@ SYN_INLINE VI dot4(VI acc, DotW w, const DotX& x, int g) {
 
 constexpr int kDotRows = 6;  // activation rows whose products with two tiles are held in registers
 constexpr int kDotRowsOfParts = 4;
+constexpr int kPackedRows = 16;  // of x that packed weights without parts meet in registers before tiles are faster

@@ -77,13 +77,14 @@ struct Format {
   void (*dot)(float* acc, const Tile* tiles, const QuantRows* x, int32_t n_rows, int32_t first_block,
               int32_t n_blocks);
 
-  // acc (2, 16) = one row of x times two groups of packed rows, n_blocks 32-blocks each: unpack_packed and dot of whole rows in one;
-  // null where that is not faster.
-  void (*dot_packed)(float* acc, const PackedRows* w, const QuantRows* x, int32_t n_blocks);
+  // acc (2, n_rows, 16) = up to most_packed_rows rows of x times two groups of packed rows, n_blocks 32-blocks each: unpack_packed
+  // and dot of whole rows in one. For more rows, which may be any at all, these two are faster.
+  int32_t most_packed_rows;
+  void (*dot_packed)(float* acc, const PackedRows* w, const QuantRows* x, int32_t n_rows, int32_t n_blocks);
 
   // The same of rows in two planes, for formats that have them (planes.h); dot_planes and screen are null where not faster.
   void (*unpack_planes)(Tile* tile, const PlaneRows& w, int32_t first_block, int32_t n_blocks);
-  void (*dot_planes)(float* acc, const PlaneRows* w, const QuantRows* x, int32_t n_blocks);
+  void (*dot_planes)(float* acc, const PlaneRows* w, const QuantRows* x, int32_t n_rows, int32_t n_blocks);
   // Of one row of x and two groups: no product that dot_planes gives is above upper (2, 16); most (2) is the largest of each
   // group, best (2) the largest product of its high plane. norms: of the blocks of x (planes.h).
   void (*screen)(float* upper, float* most, float* best, const uint8_t* const* high, const QuantRows* x, const float* norms, int32_t n_blocks);

@@ -271,14 +271,22 @@ TEST(Kernels, a_tile_unpacks_to_its_rows_and_multiplies_exactly) {
             ASSERT_EQ(wanted, row[32 * (kFirst + b) + i]) << k.isa << label(f) << r << " " << b << " " << i;
           }
       }
-      std::vector<float> whole(32, 0.0f), row_of_two(32, -1.0f);  // one row of x times whole rows, by both ways
+      std::vector<float> whole(2 * kRows * 16, 0.0f);  // rows of x times whole rows, by both ways
       for (int32_t b = 0; b < n / 32; b += 8) {
-        format.unpack(tiles, {rows, rows[0]}, b, 8), tiles[1] = tiles[0];
-        format.dot(whole.data(), tiles, &in, 1, b, 8);
+        format.unpack(tiles, {rows, rows[0]}, b, 8), format.unpack(tiles + 1, {others, rows[0]}, b, 8);
+        format.dot(whole.data(), tiles, &in, kRows, b, 8);
       }
-      const PackedRows two[] = {{packed.data() + 1, packed.data()}, {packed.data() + 1, packed.data()}};
-      if (format.dot_packed) format.dot_packed(row_of_two.data(), two, &in, n / 32);
-      for (size_t r = 0; r < 32 && format.dot_packed; ++r) ASSERT_EQ(row_of_two[r], whole[r]) << k.isa << label(f) << r;
+      std::vector<uint8_t> turned(packed.size());
+      pack_rows(turned.data() + 1, f, others, n / size_t(info(f).block_elements));
+      const PackedRows two[] = {{packed.data() + 1, packed.data()}, {turned.data() + 1, turned.data()}};
+      ASSERT_EQ(format.dot_packed != nullptr, format.most_packed_rows > 0) << k.isa << label(f);
+      for (int32_t m = 1; m <= std::min(format.most_packed_rows, kRows); ++m) {
+        std::vector<float> few(size_t(2 * m * 16), -1.0f);
+        format.dot_packed(few.data(), two, &in, m, n / 32);
+        for (size_t t = 0; t < 2; ++t)
+          for (size_t i = 0; i < size_t(m * 16); ++i)
+            ASSERT_EQ(few[t * size_t(m * 16) + i], whole[t * kRows * 16 + i]) << k.isa << label(f) << m << " " << i;
+      }
       format.unpack(&tile, {rows, rows[0]}, kFirst, kCount);
       std::vector<float> acc(2 * kRows * 16, 1.5f);
       format.unpack(tiles, {rows, rows[0]}, kFirst, kCount);

@@ -1,9 +1,9 @@
-// One row of activations times packed weights, which go from memory to registers: what decoding does. Two groups of 16 weight rows
-// are walked side by side, so that two streams of memory are under way.
+// One row of activations, or a few, times packed weights, which go from memory to registers: what decoding does. Two groups of 16 weight
+// rows are walked side by side, so that two streams of memory are under way.
 
 // acc (2, 16) = x times the groups w[0] and w[1], all n_blocks 32-blocks of a row.
 template <typename T, typename W>
-void dot_packed(float* acc, const W* w, const QuantRows* x, int32_t n_blocks) {
+void dot_packed_row(float* acc, const W* w, const QuantRows* x, int32_t n_blocks) {
   constexpr bool kIsSigned = T::kOffset == kSigned, kPairs = T::kMin && T::kParts > 0;
   constexpr int32_t kShift = kIsSigned ? kSignedShift : T::kOffset;
   constexpr int kBytes = W::kByBlock ? 1 : info(T::kType).block_bytes, kParts32 = T::kParts > 1 ? 2 : 1, kAllParts = T::kBlocks * kParts32;
@@ -49,6 +49,75 @@ void dot_packed(float* acc, const W* w, const QuantRows* x, int32_t n_blocks) {
   y[0].store(acc), y[1].store(acc + kTileRows);
 }
 
+// R rows of x at once, from `row` of n_rows on, in formats without parts: acc (2, n_rows, 16) goes on from what it holds.
+template <int R, typename T, typename W>
+void dot_packed_rows(float* acc, const W* w, const QuantRows* x, int32_t row, int32_t n_rows, int32_t n_blocks) {
+  constexpr bool kIsSigned = T::kOffset == kSigned;
+  constexpr int32_t kShift = kIsSigned ? kSignedShift : T::kOffset;
+  constexpr int kBytes = W::kByBlock ? 1 : info(T::kType).block_bytes;
+  const size_t blocks = size_t(x->n / kBlock);
+  const int8_t* q[R];
+  const float* d_x[R];
+  for (size_t r = 0; r < R; ++r) {
+    const size_t at = (size_t(row) + r) * blocks;
+    q[r] = x->q + at * kBlock, d_x[r] = x->d + at / T::kBlocks;
+  }
+  const int32_t* const sums = x->sums16 + 2 * size_t(row) * blocks;
+  const W w0 = w[0], w1 = w[1];
+  int32_t start[R][kTileBlocks];
+  for (int32_t run = 0; run < n_blocks; run += kTileBlocks) {
+    const int32_t count = n_blocks - run < kTileBlocks ? n_blocks - run : kTileBlocks;
+    for (size_t r = 0; r < R; ++r)
+      for (int32_t b = 0; b < count; ++b) {
+        const int32_t* const two = sums + 2 * (r * blocks + size_t(run + b));
+        start[r][b] = (kShift != 0 ? -kShift : 1) * (two[0] + two[1]);
+      }
+    for (int32_t b = 0; b < count; b += T::kBlocks) {
+      const size_t block = size_t(run + b), at = block / T::kBlocks * kBytes;
+      for (int k = 0; k < 2; ++k) {
+        const W& own = k == 0 ? w0 : w1;
+        prefetch<kBytes>(own, at);
+        VI sum[R];
+        SYN_UNROLL(kUnroll)
+        for (int r = 0; r < R; ++r) sum[r] = VI(kShift != 0 ? start[r][b] : 0);
+        T::each(own, at, [&](int i, int g, VI bytes) {
+          const auto weights = dot_w_of<kIsSigned>(bytes);
+          SYN_UNROLL(kUnroll)
+          for (int r = 0; r < R; ++r) {
+            if (i > 0 && g == 0 && kShift != 0) sum[r] = sum[r] + VI(start[r][b + i]);
+            sum[r] = dot4<kIsSigned>(sum[r], weights, dot_x(q[r] + (block + size_t(i)) * kBlock), g);
+          }
+        });
+        const V d = T::d(own, at);
+        float* const place = acc + size_t(k * n_rows + row) * kTileRows;
+        SYN_UNROLL(kUnroll)
+        for (int r = 0; r < R; ++r) {
+          const V scale(d_x[r][block / T::kBlocks]);
+          V y = mul_add(d * scale, to_float(sum[r]), V::load(place + r * kTileRows));
+          if constexpr (T::kMin) y = mul_add(T::m(own, at) * scale, V(float(start[r][b])), y);
+          y.store(place + r * kTileRows);
+        }
+      }
+    }
+  }
+}
+
+template <typename T>
+constexpr int kMostPackedRows = T::kParts == 0 ? kPackedRows : 1;
+
+template <typename T, typename W>
+void dot_packed(float* acc, const W* w, const QuantRows* x, int32_t n_rows, int32_t n_blocks) {
+  if (n_rows == 1) return dot_packed_row<T>(acc, w, x, n_blocks);
+  if constexpr (kMostPackedRows<T> > 1) {
+    __builtin_memset(acc, 0, size_t(2 * n_rows) * kTileRows * sizeof(float));
+    int32_t row = 0;
+    for (; row + 8 <= n_rows; row += 8) dot_packed_rows<8, T>(acc, w, x, row, n_rows, n_blocks);
+    if (row + 4 <= n_rows) dot_packed_rows<4, T>(acc, w, x, row, n_rows, n_blocks), row += 4;
+    if (row + 2 <= n_rows) dot_packed_rows<2, T>(acc, w, x, row, n_rows, n_blocks), row += 2;
+    if (row < n_rows) dot_packed_rows<1, T>(acc, w, x, row, n_rows, n_blocks);
+  }
+}
+
 // Bounds of the products of Q8_0 in two planes, from the high one (docs/numerics.md, "Reduced head").
 void screen_planes(float* upper, float* most, float* best, const uint8_t* const* high, const QuantRows* x, const float* norms, int32_t n_blocks) {
   V y[2] = {V(0.0f), V(0.0f)}, reach[2] = {V(0.0f), V(0.0f)};
@@ -87,6 +156,7 @@ void fill_packed_rows(Format* f) {
   each_format([&](auto format) {
     using T = decltype(format);
     f[size_t(T::kType)].dot_packed = dot_packed<T, PackedRows>;
+    f[size_t(T::kType)].most_packed_rows = kMostPackedRows<T>;
   });
   f[size_t(DType::q8_0)].dot_planes = dot_packed<Q8_0Planes, PlaneRows>;
   f[size_t(DType::q8_0)].screen = screen_planes;

@@ -84,9 +84,18 @@ Wanted wanted(const Group& w, Row& x) {
 
 TEST(Planes, have_the_tiles_and_the_products_of_the_file) {
   const Group w(random_block);
-  Row x(noise(3));
-  const QuantRows in = x.quant();
-  const Wanted y = wanted(w, x);
+  constexpr int32_t kRows = 11;
+  std::vector<Row> rows;
+  std::vector<Wanted> y;
+  std::vector<int8_t> q;
+  std::vector<float> d;
+  std::vector<int32_t> sums;
+  for (int32_t r = 0; r < kRows; ++r) {
+    const Row& x = rows.emplace_back(noise(3 + uint64_t(r)));
+    y.push_back(wanted(w, rows.back()));
+    q.insert(q.end(), x.q.begin(), x.q.end()), d.insert(d.end(), x.d.begin(), x.d.end()), sums.insert(sums.end(), x.sums.begin(), x.sums.end());
+  }
+  const QuantRows in = {q.data(), d.data(), sums.data(), kN};
   for (const Kernels& k : kernel_variants()) {
     const Format& format = k.formats[size_t(DType::q8_0)];
     Tile tile, other;
@@ -96,10 +105,12 @@ TEST(Planes, have_the_tiles_and_the_products_of_the_file) {
     EXPECT_EQ(std::memcmp(&tile, &other, sizeof tile), 0) << k.isa;
     EXPECT_EQ(format.dot_planes == nullptr, format.screen == nullptr) << k.isa;
     if (!format.dot_planes) continue;
-    float acc[32];
     const PlaneRows two[] = {w.planes(), w.planes()};
-    format.dot_planes(acc, two, &in, kBlocks);
-    for (size_t r = 0; r < 32; ++r) EXPECT_EQ(acc[r], y.product[r % 16]) << k.isa << " " << r;
+    for (int32_t n = 1; n <= std::min(format.most_packed_rows, kRows); ++n) {
+      std::vector<float> acc(size_t(32 * n), -1.0f);
+      format.dot_planes(acc.data(), two, &in, n, kBlocks);
+      for (size_t i = 0; i < acc.size(); ++i) EXPECT_EQ(acc[i], y[i / 16 % size_t(n)].product[i % 16]) << k.isa << " " << n << " " << i;
+    }
   }
   for (size_t f = 0; f < kNDTypes; ++f) EXPECT_EQ(kernels().formats[f].unpack_planes != nullptr, DType(f) == DType::q8_0);
 }

@@ -93,6 +93,7 @@ SYN_INLINE VI dot4(VI acc, const DotW& w, const DotX& x, int g) {
 constexpr int32_t kSignedShift = 0;
 constexpr int kDotRows = 2;     // activation rows whose products with two tiles are held in registers
 constexpr int kDotRowsOfParts = 1;
+constexpr int kPackedRows = 1;  // of x that packed weights without parts meet in registers before tiles are faster
 constexpr int kLinearRows = 2;  // outputs of a float linear held in registers: kLinearRows x kLinearColumns
 constexpr int kLinearColumns = 2;
 constexpr int kUnroll = 16;        // rounds of the loops over a block that are taken apart: where weights go from memory to registers
